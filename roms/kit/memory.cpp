@@ -1,0 +1,41 @@
+// The four memory functions that a freestanding compiler may call.
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+void* memcpy(void* destination, const void* source, std::size_t size) {
+  void* const result = destination;
+  asm volatile("rep movsb" : "+D"(destination), "+S"(source), "+c"(size) : : "memory");
+  return result;
+}
+
+void* memset(void* destination, int value, std::size_t size) {
+  void* const result = destination;
+  asm volatile("rep stosb" : "+D"(destination), "+c"(size) : "a"(value) : "memory");
+  return result;
+}
+
+void* memmove(void* destination, const void* source, std::size_t size) {
+  const auto to = reinterpret_cast<std::uintptr_t>(destination);
+  const auto from = reinterpret_cast<std::uintptr_t>(source);
+  if (to - from >= size) return memcpy(destination, source, size);
+  // Overlap with the destination above the source: copy from the end.
+  void* last_to = static_cast<char*>(destination) + size - 1;
+  const void* last_from = static_cast<const char*>(source) + size - 1;
+  asm volatile("std; rep movsb; cld"
+               : "+D"(last_to), "+S"(last_from), "+c"(size)
+               :
+               : "memory", "cc");
+  return destination;
+}
+
+int memcmp(const void* left, const void* right, std::size_t size) {
+  const auto* a = static_cast<const unsigned char*>(left);
+  const auto* b = static_cast<const unsigned char*>(right);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return a[i] - b[i];
+  }
+  return 0;
+}
+}
