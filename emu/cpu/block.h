@@ -1,0 +1,86 @@
+// Block: consecutive Insns from one entry point, the unit that the engines run and the clock knows.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "emu/arch/types.h"
+#include "emu/cpu/decoded.h"
+#include "emu/cpu/insn.h"
+#include "emu/mmu/bus.h"
+
+namespace vitrine::emu {
+
+inline constexpr uint32_t kMaxBlockInsns = 32;
+
+/// Everything besides bytes and addresses that the shape and the handlers of a block depend on.
+struct ModeKey {
+  uint64_t bits = 0;
+  friend constexpr bool operator==(ModeKey, ModeKey) = default;
+};
+
+/// A block's shape is a pure function of the bytes at its entry, its addresses and its mode: it is cut
+/// behind a branch, a serialising instruction or a repeated string instruction, before an instruction
+/// that crosses into the next page (which is a block of its own), and after 32 instructions.
+struct Block {
+  Gva gva;
+  Hpa hpa;
+  ModeKey mode;
+  uint32_t count = 0;            ///< instructions
+  uint32_t bytes = 0;
+  bool valid = true;             ///< false once its bytes were written; kept until nobody runs it
+  Hpa second_page;               ///< of the one instruction that crosses a page; else 0
+  std::array<uint32_t, kMaxBlockInsns + 1> prefix{};  ///< cycles before instruction k at `count`
+  std::array<Insn, kMaxBlockInsns> insns;
+};
+
+/// All blocks of a machine, shared by its processors. A cache: dropping it at any instruction boundary
+/// changes nothing that a guest or a clock can see.
+class BlockCache : public WriteSink {
+ public:
+  explicit BlockCache(Bus& bus);
+
+  Block* find(Hpa hpa, Gva gva, ModeKey mode) {
+    Block* const block = fast_[slot(hpa, gva, mode)];
+    if (block != nullptr && block->hpa == hpa && block->gva == gva && block->mode == mode &&
+        block->valid) [[likely]] {
+      return block;
+    }
+    return find_slow(hpa, gva, mode);
+  }
+  /// Takes ownership; marks the lines the block was decoded from.
+  Block* insert(std::unique_ptr<Block> block);
+  void clear();
+
+  /// Bumped whenever a block was invalidated; a running engine compares it to notice.
+  uint64_t generation() const { return generation_; }
+  size_t size() const { return blocks_.size(); }
+
+  void code_written(uint64_t offset, uint64_t size) override;
+  void translation_written() override {}
+  void page_marked(uint64_t) override {}
+  /// Frees invalidated blocks; no processor may be inside one.
+  void collect();
+
+ private:
+  static constexpr size_t kFastSlots = size_t{1} << 15;
+  static size_t slot(Hpa hpa, Gva gva, ModeKey mode) {
+    const uint64_t mixed = hpa.value ^ (gva.value >> 12) * 0x9E3779B97F4A7C15 ^ mode.bits * 31;
+    return (mixed ^ (mixed >> 15)) & (kFastSlots - 1);
+  }
+  Block* find_slow(Hpa hpa, Gva gva, ModeKey mode);
+  void add_to_page(uint64_t page, Block* block);
+
+  Bus& bus_;
+  std::vector<Block*> fast_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::unordered_map<uint64_t, std::vector<Block*>> by_hpa_;   // never iterated
+  std::unordered_map<uint64_t, std::vector<Block*>> by_page_;  // RAM page offset; never iterated
+  std::vector<std::unique_ptr<Block>> retired_;
+  uint64_t generation_ = 0;
+};
+
+}  // namespace vitrine::emu

@@ -1,0 +1,273 @@
+// Cpu: one logical processor: its state, its view of memory, and the interpreter that runs its blocks.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "emu/arch/cpuid_profile.h"
+#include "emu/arch/exceptions.h"
+#include "emu/cpu/block.h"
+#include "emu/cpu/insn.h"
+#include "emu/cpu/observer.h"
+#include "emu/cpu/ports.h"
+#include "emu/cpu/state.h"
+#include "emu/cpu/vmx/state.h"
+#include "emu/mmu/mmu.h"
+
+namespace vitrine::emu {
+
+/// How far Cpu::run() may go.
+struct RunLimits {
+  Cycle deadline = kNever;                     ///< stop at the first boundary at or after it
+  uint64_t max_retired = ~uint64_t{0};         ///< stop when state.retired reaches it
+};
+
+enum class RunStop : uint8_t {
+  deadline,   ///< the clock reached the deadline
+  budget,     ///< max_retired was reached
+  observer,   ///< stop_before() said so, or request_stop()
+  idle,       ///< HLT, shutdown or wait-for-SIPI with nothing to wake it
+};
+
+class Cpu final : public AccessClock {
+ public:
+  Cpu(uint32_t index, Bus& bus, BlockCache& blocks, CpuPorts& ports,
+      const arch::CpuProfile& profile);
+
+  /// RESET or INIT (SDM "Processor State After Reset"). INIT keeps x87, SSE, most MSRs and the clock.
+  void reset(bool init);
+  /// Runs until a limit. Position inside a block is kept when the stop is not architectural.
+  RunStop run(const RunLimits& limits);
+  /// Leaves run() at the next instruction boundary.
+  void request_stop() { stop_requested_ = true; }
+
+  uint32_t index() const { return index_; }
+  const arch::CpuProfile& profile() const { return profile_; }
+  CpuPorts& ports() { return ports_; }
+  Bus& bus() { return mmu.bus(); }
+
+  // --- Registers, by the offsets and numbers that Insn uses ---
+
+  template <class T>
+  T reg(uint8_t offset) const {
+    T value;
+    std::memcpy(&value, reinterpret_cast<const std::byte*>(state.regs.data()) + offset, sizeof(T));
+    return value;
+  }
+  /// 32-bit writes clear the upper half, 8- and 16-bit writes keep the rest (SDM "General-Purpose
+  /// Registers in 64-Bit Mode").
+  template <class T>
+  void set_reg(uint8_t offset, T value) {
+    auto* const at = reinterpret_cast<std::byte*>(state.regs.data()) + offset;
+    if constexpr (sizeof(T) == 4) {
+      const uint64_t wide = value;
+      std::memcpy(at, &wide, sizeof(wide));
+    } else {
+      std::memcpy(at, &value, sizeof(T));
+    }
+  }
+
+  // --- Memory operands ---
+
+  /// Offset of the memory operand in its segment, wrapped to the address size.
+  uint64_t effective_address(const Insn& insn) const {
+    const uint64_t ea = state.regs[insn.base] + (state.regs[insn.index] << insn.scale) +
+                        static_cast<uint64_t>(int64_t{insn.disp});
+    return ea & kAddressMask[insn.address_size];
+  }
+  template <class T>
+  Result<T, Fault> load(const Insn& insn) {
+    return load_at<T>(insn.segment, effective_address(insn), insn.flags & insn_flag::checked);
+  }
+  template <class T>
+  Result<void, Fault> store(const Insn& insn, const T& value) {
+    return store_at<T>(insn.segment, effective_address(insn), value,
+                       insn.flags & insn_flag::checked);
+  }
+  /// Read-modify-write: checks write rights, returns the old value; commit() then cannot fail.
+  template <class T>
+  Result<T, Fault> begin_modify(const Insn& insn) {
+    const uint64_t offset = effective_address(insn);
+    const auto gva = linear(insn.segment, offset, sizeof(T), true, insn.flags & insn_flag::checked);
+    if (!gva) return Err{gva.error()};
+    const auto old = mmu.begin_modify<T>(*gva);
+    if (!old) [[unlikely]] return Err{locate_fault(old.error(), insn.segment)};
+    return old;
+  }
+  template <class T>
+  void commit(const T& value) {
+    mmu.commit<T>(value);
+  }
+
+  /// Access at an explicit segment and offset (already wrapped). `checked` false promises 64-bit mode
+  /// or a flat segment.
+  template <class T>
+  Result<T, Fault> load_at(uint8_t segment, uint64_t offset, bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), false, checked);
+    if (!gva) return Err{gva.error()};
+    const auto value = mmu.read<T>(*gva);
+    if (!value) [[unlikely]] return Err{locate_fault(value.error(), segment)};
+    return value;
+  }
+  template <class T>
+  Result<void, Fault> store_at(uint8_t segment, uint64_t offset, const T& value, bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), true, checked);
+    if (!gva) return Err{gva.error()};
+    const auto stored = mmu.write<T>(*gva, value);
+    if (!stored) [[unlikely]] return Err{locate_fault(stored.error(), segment)};
+    return stored;
+  }
+  /// Linear address after segmentation: limit, type and canonical checks (SDM "Limit Checking",
+  /// "Type Checking", "Canonical Addressing"). #SS for SS, else #GP.
+  Result<Gva, Fault> checked_linear(uint8_t segment, uint64_t offset, uint64_t size, bool write);
+  /// True when data accesses need checked_linear() in the current mode.
+  bool segments_checked() const { return !mode_.flat; }
+  uint64_t segment_base(uint8_t segment) const { return linear_base_[segment]; }
+
+  // --- Stack: T is the width pushed; the pointer's width is the stack-address size ---
+
+  template <class T>
+  Result<void, Fault> push(T value);
+  /// Reads the top and moves the pointer.
+  template <class T>
+  Result<T, Fault> pop();
+  /// Mask of the stack pointer: 16, 32 or 64 bits.
+  uint64_t stack_mask() const { return stack_mask_; }
+  void set_stack_pointer(uint64_t value) {
+    auto& rsp = state.regs[arch::rsp];
+    rsp = stack_mask_ == 0xFFFF ? (rsp & ~uint64_t{0xFFFF}) | (value & 0xFFFF) : value & stack_mask_;
+  }
+
+  // --- Ends of instructions ---
+
+  /// Records the fault for delivery after the handler returns.
+  Flow raise(const Fault& fault) {
+    pending_fault_ = fault;
+    return Flow::fault;
+  }
+  Flow raise(arch::Vector vector, uint32_t error_code = 0) {
+    return raise(emu::fault(vector, error_code));
+  }
+  const Fault& pending_fault() const { return pending_fault_; }
+  /// RIP where the current instruction starts.
+  uint64_t current_rip(const Insn& insn) const { return state.rip() - insn.length; }
+  /// Near transfer: masks to the operand size, checks canonicality or the CS limit (#GP(0)).
+  Flow jump(uint64_t target, uint8_t operand_bytes);
+  /// Whether `address` is canonical for the profile's linear width (48 bits).
+  static bool canonical(uint64_t address) {
+    return ((address + (uint64_t{1} << 47)) >> 48) == 0;
+  }
+
+  // --- What changes the mode ---
+
+  /// After CR0, CR4, EFER, CR3, CPL, RFLAGS.AC/VM, segment or VMX-mode changes: recomputes the mode
+  /// key, bases, translation context and privileges. The instruction must end its block.
+  void context_changed();
+  /// After anything that may make an interrupt, trap or shadow matter at the next boundary:
+  /// IF, TF, shadows, pending NMI/INIT/SIPI, activity, interrupt lines.
+  void attention() { attention_ = true; }
+  const DecodeMode& mode() const { return mode_; }
+  ModeKey mode_key() const { return mode_key_; }
+
+  // --- Time ---
+
+  /// Clock at the current instruction, its own cost not included.
+  Cycle now() const override;
+  /// Adds cycles of a serialising event; ends the block.
+  void charge(uint64_t cycles);
+  /// The block ends after the current instruction.
+  void device_accessed() override { end_block_ = true; }
+  /// Time-stamp counter at now(), TSC_ADJUST applied, VMX offset and scaling not.
+  uint64_t tsc() const;
+
+  // --- Events (emu/cpu/interrupts.cpp) ---
+
+  /// Delivers a fault or trap through the IDT or IVT, with double- and triple-fault rules, or as a VM
+  /// exit. RIP must be what is to be pushed.
+  void deliver_exception(const Fault& fault);
+  enum class EventType : uint8_t { external = 0, nmi = 2, hardware_exception = 3, software = 4,
+                                   privileged_software = 5, software_exception = 6 };
+  /// Vectoring itself, also used by VM-entry event injection. `return_rip` is pushed.
+  void deliver_event(uint8_t vector, EventType type, bool has_error_code, uint32_t error_code,
+                     uint64_t return_rip);
+  /// INT n, INT3, INTO, INT1 from a handler; RIP is already behind the instruction.
+  Flow software_interrupt(const Insn& insn, uint8_t vector, EventType type);
+
+  void set_observer(CpuObserver* observer, bool every_instruction) {
+    observer_ = observer;
+    observe_all_ = every_instruction;
+  }
+  CpuObserver* observer() const { return observer_; }
+
+  void visit(StateVisitor& v);
+
+  CpuState state;
+  vmx::State vmx;
+  Mmu mmu;
+
+ private:
+  friend class Interpreter;
+
+  static constexpr uint64_t kAddressMask[4] = {0xFF, 0xFFFF, 0xFFFFFFFF, ~uint64_t{0}};
+
+  /// Translations are cached for canonical addresses only, so the common path needs no check here:
+  /// the Mmu reports a non-canonical address when it misses, and locate_fault() names the exception.
+  Result<Gva, Fault> linear(uint8_t segment, uint64_t offset, size_t size, bool write,
+                            bool checked) {
+    if (checked) [[unlikely]] return checked_linear(segment, offset, size, write);
+    return Gva{(linear_base_[segment] + offset) & linear_mask_};
+  }
+  /// #SS(0) or #GP(0) for a non-canonical address, by segment; other faults as they are.
+  static Fault locate_fault(const Fault& fault, uint8_t segment);
+
+  Block* next_block();
+  std::unique_ptr<Block> form_block(Gva gva, Hpa hpa);
+  RunStop execute(Block& block, uint32_t index, const RunLimits& limits, uint32_t max_insns);
+  bool service_attention();
+  void finish_rip(Block& block, uint32_t index);
+
+  uint32_t index_;
+  BlockCache& blocks_;
+  CpuPorts& ports_;
+  const arch::CpuProfile& profile_;
+
+  // Derived from state by context_changed(); not part of snapshots.
+  DecodeMode mode_;
+  ModeKey mode_key_;
+  std::array<uint64_t, 8> linear_base_{};
+  uint64_t linear_mask_ = ~uint64_t{0};
+  uint64_t stack_mask_ = 0xFFFF;
+
+  // Live only while a block runs.
+  const Block* running_ = nullptr;
+  const Insn* current_ = nullptr;
+  uint64_t extra_cycles_ = 0;
+  bool end_block_ = false;
+  Fault pending_fault_;
+
+  bool attention_ = true;
+  bool stop_requested_ = false;
+  uint64_t bus_version_ = 0;
+  CpuObserver* observer_ = nullptr;
+  bool observe_all_ = false;
+};
+
+template <class T>
+Result<void, Fault> Cpu::push(T value) {
+  const uint64_t top = (state.regs[arch::rsp] - sizeof(T)) & stack_mask_;
+  const auto stored = store_at<T>(arch::ss, top, value, segments_checked());
+  if (!stored) return stored;
+  set_stack_pointer(top);
+  return {};
+}
+
+template <class T>
+Result<T, Fault> Cpu::pop() {
+  const uint64_t top = state.regs[arch::rsp] & stack_mask_;
+  const auto value = load_at<T>(arch::ss, top, segments_checked());
+  if (value) set_stack_pointer(top + sizeof(T));
+  return value;
+}
+
+}  // namespace vitrine::emu

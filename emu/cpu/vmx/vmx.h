@@ -1,0 +1,75 @@
+// The VMX extensions as the rest of the processor calls them: entries, exits and intercepts.
+#pragma once
+
+#include <cstdint>
+
+#include "emu/arch/exceptions.h"
+#include "emu/cpu/insn.h"
+#include "emu/cpu/vmx/state.h"
+
+namespace vitrine::emu {
+
+class Cpu;
+
+namespace vmx {
+
+/// Instructions that exit unconditionally or by one control bit, without operands to look at.
+enum class Intercept : uint8_t {
+  cpuid, hlt, invd, wbinvd, rdtsc, rdtscp, rdpmc, pause, monitor, mwait, xsetbv, invlpg, invpcid,
+  rdrand, rdseed, rsm, getsec, gdtr_idtr_access, ldtr_tr_access,
+};
+
+// Every function below may be called at any time and answers "no" outside VMX non-root operation.
+// When one returns true the VM exit has been performed: registers are the host's, and the handler
+// returns Flow::exit at once. Handlers call them after the checks that precede the exit in the SDM
+// ("Relative Priority of Faults and VM Exits") and before any effect.
+
+/// `qualification` and `instruction_information` as the SDM defines them for the reason; the guest
+/// RIP saved is the start of `insn`.
+bool exits(Cpu& cpu, Intercept intercept, const Insn& insn, uint64_t qualification = 0,
+           uint32_t instruction_information = 0);
+/// Port access. `linear_address` and `info` matter for INS and OUTS only.
+bool exits_on_port(Cpu& cpu, const Insn& insn, uint16_t port, unsigned size, bool in, bool string,
+                   bool rep, bool immediate, uint64_t linear_address, uint8_t segment);
+bool exits_on_rdmsr(Cpu& cpu, const Insn& insn, uint32_t msr);
+bool exits_on_wrmsr(Cpu& cpu, const Insn& insn, uint32_t msr);
+/// MOV to CR0/CR3/CR4/CR8: may exit, and otherwise rewrites `value` by guest/host mask and shadow.
+bool exits_on_cr_write(Cpu& cpu, const Insn& insn, unsigned cr, unsigned gpr, uint64_t& value);
+/// MOV from CR: may exit (CR3, CR8), and otherwise rewrites `value` by mask and shadow.
+bool exits_on_cr_read(Cpu& cpu, const Insn& insn, unsigned cr, unsigned gpr, uint64_t& value);
+/// CLTS and LMSW: exit, or `allowed` says which CR0 bits the guest may change itself.
+bool exits_on_clts(Cpu& cpu, const Insn& insn, bool& clears_ts);
+bool exits_on_lmsw(Cpu& cpu, const Insn& insn, uint16_t source, bool memory_operand,
+                   uint64_t linear_address, uint64_t& cr0_value);
+bool exits_on_dr_access(Cpu& cpu, const Insn& insn, unsigned dr, unsigned gpr, bool read);
+bool exits_on_task_switch(Cpu& cpu, const Insn* insn, uint16_t selector, unsigned source);
+
+/// Exceptions, interrupts and events, asked before delivery. `dr6` goes into a #DB qualification.
+bool exits_on_exception(Cpu& cpu, const Fault& fault, uint64_t dr6, uint8_t instruction_length,
+                        bool software);
+void exit_on_triple_fault(Cpu& cpu);
+bool exits_on_external_interrupt(Cpu& cpu);
+bool exits_on_nmi(Cpu& cpu);
+bool exits_on_init(Cpu& cpu);
+bool exits_on_sipi(Cpu& cpu, uint8_t vector);
+/// At an instruction boundary: interrupt window, NMI window, MTF, preemption timer, virtual-interrupt
+/// delivery and pending debug, in the SDM's priority. True when something exited.
+bool exits_at_boundary(Cpu& cpu);
+/// EPT violation or misconfiguration reported by the Mmu.
+void exit_on_ept_fault(Cpu& cpu, const Fault& fault);
+
+/// The clock at which the preemption timer expires; kNever when it does not run.
+Cycle preemption_deadline(const Cpu& cpu);
+/// RDTSC in non-root operation: offset and scaling applied.
+uint64_t guest_tsc(const Cpu& cpu, uint64_t tsc);
+/// True when NMIs, interrupts or faults must be looked at in non-root mode in a way that differs.
+inline bool nonroot(const State& state) { return state.nonroot; }
+
+/// Marks the vectoring event that an exit during delivery reports as IDT-vectoring information; ended
+/// by `end_vectoring`.
+void begin_vectoring(Cpu& cpu, uint32_t interruption_information, uint32_t error_code,
+                     uint32_t instruction_length);
+void end_vectoring(Cpu& cpu);
+
+}  // namespace vmx
+}  // namespace vitrine::emu

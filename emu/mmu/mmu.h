@@ -1,0 +1,190 @@
+// One processor's view of memory: cached translations, loads, stores and read-modify-writes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "emu/mmu/walk.h"
+
+namespace vitrine::emu {
+
+/// What the Mmu asks of its processor.
+class AccessClock {
+ public:
+  virtual ~AccessClock() = default;
+  /// The clock at the instruction that is being executed.
+  virtual Cycle now() const = 0;
+  /// A device was touched: the block ends after this instruction.
+  virtual void device_accessed() = 0;
+};
+
+/// Cached translations are always coherent: every table line a cached translation was derived from is
+/// marked, and a write to a marked line drops them (SDM "Caching Translation Information" allows
+/// never using a stale one). Filling and dropping are therefore invisible to guest and clock.
+class Mmu {
+ public:
+  Mmu(Bus& bus, AccessClock& clock, uint32_t processor);
+
+  /// Selects the bank for this context; banks of other contexts keep what they hold.
+  void set_context(const PagingContext& context);
+  const PagingContext& context() const { return context_; }
+  /// Selects the rights for ordinary accesses: CPL 3; EFLAGS.AC of supervisor code.
+  void set_privilege(bool user, bool smap_suspended);
+  /// CR0.AM && EFLAGS.AC && CPL 3: every access is checked for alignment on the slow path.
+  void set_alignment_check(bool on);
+
+  /// Ordinary data accesses with the rights of set_privilege(). `gva` is canonical.
+  template <class T>
+  Result<T, Fault> read(Gva gva) {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.read_tag) <= kPageSize - sizeof(T)) [[likely]] {
+      T value;
+      std::memcpy(&value, host(e, gva), sizeof(T));
+      return value;
+    }
+    T value{};
+    if (const auto r = read_slow(gva, &value, sizeof(T), ordinary_); !r) return Err{r.error()};
+    return value;
+  }
+  template <class T>
+  Result<void, Fault> write(Gva gva, const T& value) {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.write_tag) <= kPageSize - sizeof(T)) [[likely]] {
+      std::memcpy(host(e, gva), &value, sizeof(T));
+      return {};
+    }
+    return write_slow(gva, &value, sizeof(T), ordinary_);
+  }
+
+  /// Read-modify-write: checks write rights first, returns the old value; commit() then cannot fault.
+  /// Nothing else may be accessed in between.
+  template <class T>
+  Result<T, Fault> begin_modify(Gva gva) {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.write_tag) <= kPageSize - sizeof(T)) [[likely]] {
+      modify_host_ = host(e, gva);
+      T value;
+      std::memcpy(&value, modify_host_, sizeof(T));
+      return value;
+    }
+    T value{};
+    if (const auto r = begin_modify_slow(gva, &value, sizeof(T)); !r) return Err{r.error()};
+    return value;
+  }
+  template <class T>
+  void commit(const T& value) {
+    if (modify_host_ != nullptr) [[likely]] {
+      std::memcpy(modify_host_, &value, sizeof(T));
+    } else {
+      commit_slow(&value, sizeof(T));
+    }
+  }
+
+  /// Any number of bytes up to one page, with explicit rights: string blocks, XSAVE areas, implicit
+  /// supervisor accesses to descriptor tables (request.user = false whatever the CPL).
+  Result<void, Fault> read_bytes(Gva gva, void* out, size_t size, AccessRequest request);
+  Result<void, Fault> write_bytes(Gva gva, const void* in, size_t size, AccessRequest request);
+  /// Checks that a later write of these bytes will not fault.
+  Result<void, Fault> probe_write(Gva gva, size_t size, AccessRequest request);
+
+  template <class T>
+  Result<T, Fault> read_system(Gva gva) {
+    T value{};
+    if (const auto r = read_bytes(gva, &value, sizeof(T), AccessRequest{}); !r) return Err{r.error()};
+    return value;
+  }
+  template <class T>
+  Result<void, Fault> write_system(Gva gva, const T& value) {
+    return write_bytes(gva, &value, sizeof(T), AccessRequest{.write = true});
+  }
+
+  /// Where the instruction bytes at `gva` lie; sets A bits like any fetch.
+  Result<Hpa, Fault> translate_fetch(Gva gva) {
+    const FetchEntry& e = fetch_[(gva.value >> 12) & (kEntries - 1)];
+    if ((gva.value & ~kPageMask) == e.tag) [[likely]] return e.page + (gva.value & kPageMask);
+    return translate_fetch_slow(gva);
+  }
+  /// For the debugger and the timing model: no side effects.
+  Result<Translation, Fault> peek(Gva gva, AccessRequest request) const;
+  AccessRequest ordinary() const { return ordinary_; }
+
+  /// Reads and writes of guest-physical memory by the processor itself (VMCS, virtual-APIC page…).
+  Bus& bus() { return bus_; }
+  const EptFault& ept_fault() const { return ept_fault_; }
+  /// The address that CR2 takes when the last fault was a #PF.
+  Gva fault_address() const { return fault_address_; }
+
+  void drop_all();
+  /// Forgets cached write rights to one page of RAM, in every bank.
+  void drop_writes(uint64_t ram_page_offset);
+
+ private:
+  static constexpr size_t kEntries = 512;
+  static constexpr size_t kBanks = 16;
+  static constexpr uint64_t kNoTag = ~uint64_t{0};
+
+  struct Entry {
+    uint64_t read_tag = kNoTag;
+    uint64_t write_tag = kNoTag;
+    uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
+  };
+  struct FetchEntry {
+    uint64_t tag = kNoTag;
+    Hpa page;
+  };
+  /// user, supervisor, supervisor with SMAP suspended; and a class that never holds anything.
+  enum Class : uint8_t { user, supervisor, supervisor_ac, uncached, kClasses };
+  struct Bank {
+    PagingContext context;
+    bool valid = false;
+    uint64_t last_used = 0;
+    std::array<std::array<Entry, kEntries>, kClasses> data;
+    std::array<std::array<FetchEntry, kEntries>, 2> fetch;
+    void clear();
+  };
+
+  static size_t index(Gva gva) { return (gva.value >> 12) & (kEntries - 1); }
+  static std::byte* host(const Entry& e, Gva gva) {
+    return reinterpret_cast<std::byte*>(e.addend + gva.value);
+  }
+
+  Result<void, Fault> read_slow(Gva gva, void* out, size_t size, AccessRequest request);
+  Result<void, Fault> write_slow(Gva gva, const void* in, size_t size, AccessRequest request);
+  Result<void, Fault> begin_modify_slow(Gva gva, void* out, size_t size);
+  void commit_slow(const void* in, size_t size);
+  Result<Hpa, Fault> translate_fetch_slow(Gva gva);
+  /// Walks, fills the bank when the page is plain RAM, and returns where the byte lies.
+  Result<Hpa, Fault> translate(Gva gva, AccessRequest request);
+  Result<void, Fault> check_alignment(Gva gva, size_t size) const;
+  void read_physical(Hpa hpa, std::byte* out, size_t size);
+  void write_physical(Hpa hpa, const std::byte* in, size_t size);
+  void select();
+
+  Bus& bus_;
+  AccessClock& clock_;
+  uint32_t processor_;
+  PagingContext context_;
+  AccessRequest ordinary_{};
+  bool alignment_check_ = false;
+  Entry* data_ = nullptr;
+  FetchEntry* fetch_ = nullptr;
+  std::vector<std::unique_ptr<Bank>> banks_;
+  Bank* bank_ = nullptr;
+  uint64_t use_counter_ = 0;
+  uint64_t bus_version_ = 0;
+
+  std::byte* modify_host_ = nullptr;
+  struct ModifyPart {
+    Hpa hpa;
+    size_t size = 0;
+  };
+  std::array<ModifyPart, 2> modify_parts_{};
+
+  EptFault ept_fault_{};
+  Gva fault_address_{};
+};
+
+}  // namespace vitrine::emu

@@ -1,0 +1,66 @@
+// The page walker: one function for no paging, 32-bit, PAE and 4-level tables, alone or under EPT.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "emu/arch/exceptions.h"
+#include "emu/arch/types.h"
+#include "emu/mmu/bus.h"
+
+namespace vitrine::emu {
+
+/// Everything a translation depends on besides the tables in memory.
+struct PagingContext {
+  uint64_t cr0 = 0;
+  uint64_t cr3 = 0;
+  uint64_t cr4 = 0;
+  uint64_t efer = 0;
+  std::array<uint64_t, 4> pdpte{};   ///< PAE: as loaded by MOV CR3 or VM entry
+  uint64_t eptp = 0;                 ///< 0: no EPT
+  bool ept_execute_for_user = false; ///< mode-based execute control for EPT
+  uint8_t physical_bits = 46;        ///< MAXPHYADDR of the profile
+  bool gigabyte_pages = true;
+
+  friend bool operator==(const PagingContext&, const PagingContext&) = default;
+};
+
+/// What the access wants to do.
+struct AccessRequest {
+  bool write = false;
+  bool fetch = false;
+  bool user = false;           ///< CPL 3, unless the access is an implicit supervisor access
+  bool smap_suspended = false; ///< explicit supervisor access with EFLAGS.AC = 1
+  bool peek = false;           ///< look only: set no A/D bits, mark nothing
+};
+
+/// How an access under EPT failed (SDM "Exit Qualification for EPT Violations").
+struct EptFault {
+  Gpa gpa;
+  Gva gva;
+  bool gva_valid = false;
+  uint64_t qualification = 0;
+};
+
+struct Translation {
+  Hpa hpa;                   ///< of the byte asked for
+  Gpa gpa;                   ///< of the byte asked for; equals hpa without EPT
+  uint64_t page_size = kPageSize;  ///< of the smallest mapping on the way
+  bool dirty = false;        ///< D bits are set: a write translation may be cached
+};
+
+/// Translates `gva`, setting A/D bits and marking every table line it read (unless peeking).
+/// Canonicality and segment limits are the caller's. On an EPT fault `*ept_fault` is filled.
+Result<Translation, Fault> walk(Bus& bus, const PagingContext& context, Gva gva,
+                                AccessRequest request, EptFault* ept_fault);
+
+/// The EPT half alone: guest-physical to machine-physical.
+Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& context, Gpa gpa,
+                                    AccessRequest request, EptFault* ept_fault);
+
+/// PDPTEs are checked when loaded (SDM "PDPTE Registers"); reads them through EPT if there is one.
+/// Faults with #GP(0) when a present one has reserved bits set.
+Result<std::array<uint64_t, 4>, Fault> load_pdptes(Bus& bus, const PagingContext& context,
+                                                   EptFault* ept_fault);
+
+}  // namespace vitrine::emu
