@@ -66,13 +66,15 @@ class BlockCache : public WriteSink {
   void collect();
 
  private:
+  static constexpr size_t kCollectThreshold = 4096;
   static constexpr size_t kFastSlots = size_t{1} << 15;
   static size_t slot(Hpa hpa, Gva gva, ModeKey mode) {
     const uint64_t mixed = hpa.value ^ (gva.value >> 12) * 0x9E3779B97F4A7C15 ^ mode.bits * 31;
     return (mixed ^ (mixed >> 15)) & (kFastSlots - 1);
   }
   Block* find_slow(Hpa hpa, Gva gva, ModeKey mode);
-  void add_to_page(uint64_t page, Block* block);
+  void unlink_invalid(std::vector<Block*>& page_list);
+  void remark(const Block& block, uint64_t page);
 
   Bus& bus_;
   std::vector<Block*> fast_;
@@ -81,6 +83,7 @@ class BlockCache : public WriteSink {
   std::unordered_map<uint64_t, std::vector<Block*>> by_page_;  // RAM page offset; never iterated
   std::vector<std::unique_ptr<Block>> retired_;
   uint64_t generation_ = 0;
+  size_t dead_count_ = 0;
 };
 
 }  // namespace vitrine::emu

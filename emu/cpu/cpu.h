@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
+#include <memory>
+#include <span>
+#include <utility>
 
 #include "emu/arch/cpuid_profile.h"
 #include "emu/arch/exceptions.h"
 #include "emu/cpu/block.h"
+#include "emu/cpu/build_insn.h"
 #include "emu/cpu/insn.h"
 #include "emu/cpu/observer.h"
 #include "emu/cpu/ports.h"
@@ -150,6 +153,8 @@ class Cpu final : public AccessClock {
     return raise(emu::fault(vector, error_code));
   }
   const Fault& pending_fault() const { return pending_fault_; }
+  /// DR6 bits that go with a #DB raised as a fault; cleared by taking them.
+  uint64_t take_fault_debug() { return std::exchange(fault_debug_, 0); }
   /// RIP where the current instruction starts.
   uint64_t current_rip(const Insn& insn) const { return state.rip() - insn.length; }
   /// Near transfer: masks to the operand size, checks canonicality or the CS limit (#GP(0)).
@@ -164,6 +169,8 @@ class Cpu final : public AccessClock {
   /// After CR0, CR4, EFER, CR3, CPL, RFLAGS.AC/VM, segment or VMX-mode changes: recomputes the mode
   /// key, bases, translation context and privileges. The instruction must end its block.
   void context_changed();
+  /// The light form for EFLAGS.AC alone (STAC, CLAC, POPF).
+  void privilege_changed();
   /// After anything that may make an interrupt, trap or shadow matter at the next boundary:
   /// IF, TF, shadows, pending NMI/INIT/SIPI, activity, interrupt lines.
   void attention() { attention_ = true; }
@@ -177,7 +184,7 @@ class Cpu final : public AccessClock {
   /// Adds cycles of a serialising event; ends the block.
   void charge(uint64_t cycles);
   /// The block ends after the current instruction.
-  void device_accessed() override { end_block_ = true; }
+  void device_accessed() override { end_block(); }
   /// Time-stamp counter at now(), TSC_ADJUST applied, VMX offset and scaling not.
   uint64_t tsc() const;
 
@@ -207,8 +214,6 @@ class Cpu final : public AccessClock {
   Mmu mmu;
 
  private:
-  friend class Interpreter;
-
   static constexpr uint64_t kAddressMask[4] = {0xFF, 0xFFFF, 0xFFFFFFFF, ~uint64_t{0}};
 
   /// Translations are cached for canonical addresses only, so the common path needs no check here:
@@ -221,16 +226,44 @@ class Cpu final : public AccessClock {
   /// #SS(0) or #GP(0) for a non-canonical address, by segment; other faults as they are.
   static Fault locate_fault(const Fault& fault, uint8_t segment);
 
+  /// Ends the running block, or forgets the position in a stopped one, when its bytes are written.
+  class CodeSink final : public WriteSink {
+   public:
+    explicit CodeSink(Cpu& cpu) : cpu_(cpu) {}
+    void code_written(uint64_t offset, uint64_t size) override { cpu_.code_written(offset, size); }
+    void translation_written() override {}
+    void page_marked(uint64_t) override {}
+
+   private:
+    Cpu& cpu_;
+  };
+
+  void code_written(uint64_t offset, uint64_t size);
   Block* next_block();
+  Block* block_at(Gva gva, Hpa hpa);
   std::unique_ptr<Block> form_block(Gva gva, Hpa hpa);
-  RunStop execute(Block& block, uint32_t index, const RunLimits& limits, uint32_t max_insns);
+  bool form_crossing(Block& block, std::span<const std::byte> head);
+  bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
+  void execute(Block& block, uint32_t index, uint32_t last);
+  void finish(Block& block, uint32_t index, uint32_t done, Flow flow, bool cut);
+  /// One instruction with everything that is checked between instructions; false: observer stopped.
+  bool step(Block& block, uint32_t index);
+  bool breakpoint_hit(uint64_t rip);
+  void take_fault();
+  /// Adds what an event charged to the clock and leaves the block for good.
+  void settle();
+  void end_block() {
+    if (running_ != nullptr) stop_at_ = current_ + 1;
+  }
+  /// At a boundary with attention_ set (emu/cpu/boundary.cpp): takes what is due, in the SDM's order
+  /// ("Prioritization of Concurrent Events"). False when the processor idles.
   bool service_attention();
-  void finish_rip(Block& block, uint32_t index);
 
   uint32_t index_;
   BlockCache& blocks_;
   CpuPorts& ports_;
   const arch::CpuProfile& profile_;
+  CodeSink code_sink_;
 
   // Derived from state by context_changed(); not part of snapshots.
   DecodeMode mode_;
@@ -238,13 +271,17 @@ class Cpu final : public AccessClock {
   std::array<uint64_t, 8> linear_base_{};
   uint64_t linear_mask_ = ~uint64_t{0};
   uint64_t stack_mask_ = 0xFFFF;
+  uint64_t code_base_ = 0;
+  bool code_limited_ = false;
 
   // Live only while a block runs.
   const Block* running_ = nullptr;
   const Insn* current_ = nullptr;
+  const Insn* stop_at_ = nullptr;
+  uint32_t start_index_ = 0;
   uint64_t extra_cycles_ = 0;
-  bool end_block_ = false;
   Fault pending_fault_;
+  uint64_t fault_debug_ = 0;  ///< DR6 bits of a #DB fault being delivered
 
   bool attention_ = true;
   bool stop_requested_ = false;

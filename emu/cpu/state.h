@@ -72,6 +72,7 @@ struct BlockPosition {
   Hpa entry_hpa;
   uint64_t mode = 0;
   uint32_t index = 0;
+  uint32_t bytes = 0;  ///< of the whole block
   Cycle entry_clock;
 };
 

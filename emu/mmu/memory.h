@@ -58,7 +58,13 @@ class Memory {
   /// Copies out; the range must lie inside.
   void read(uint64_t offset, std::span<std::byte> out) const;
   /// Copies in through the funnel: marks are honoured, sinks are called.
-  void write(uint64_t offset, std::span<const std::byte> in);
+  void write(uint64_t offset, std::span<const std::byte> in) {
+    write_honouring(offset, in, mark::any_line);
+  }
+  /// The walker setting A or D bits: what was derived from the entry stays right.
+  void write_keeping_translations(uint64_t offset, std::span<const std::byte> in) {
+    write_honouring(offset, in, mark::code | mark::watch);
+  }
 
   uint8_t page_marks(uint64_t offset) const { return page_marks_[offset / kPageSize]; }
   uint8_t line_marks(uint64_t offset) const {
@@ -79,7 +85,8 @@ class Memory {
   void visit(StateVisitor& v);
 
  private:
-  void write_marked(uint64_t offset, std::span<const std::byte> in);
+  void write_honouring(uint64_t offset, std::span<const std::byte> in, uint8_t honoured);
+  void write_marked(uint64_t offset, std::span<const std::byte> in, uint8_t honoured);
   void refresh_page_summary(uint64_t page);
 
   uint64_t size_;

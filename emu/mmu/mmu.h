@@ -27,6 +27,8 @@ class AccessClock {
 class Mmu {
  public:
   Mmu(Bus& bus, AccessClock& clock, uint32_t processor);
+  Mmu(const Mmu&) = delete;
+  Mmu& operator=(const Mmu&) = delete;
 
   /// Selects the bank for this context; banks of other contexts keep what they hold.
   void set_context(const PagingContext& context);
@@ -162,6 +164,19 @@ class Mmu {
   void read_physical(Hpa hpa, std::byte* out, size_t size);
   void write_physical(Hpa hpa, const std::byte* in, size_t size);
   void select();
+  Gva next_page(Gva gva, size_t distance) const;
+
+  /// Keeps this processor's cached translations coherent with memory.
+  class Sink final : public WriteSink {
+   public:
+    explicit Sink(Mmu& mmu) : mmu_(mmu) {}
+    void code_written(uint64_t, uint64_t) override {}
+    void translation_written() override { mmu_.drop_all(); }
+    void page_marked(uint64_t page_offset) override { mmu_.drop_writes(page_offset); }
+
+   private:
+    Mmu& mmu_;
+  };
 
   Bus& bus_;
   AccessClock& clock_;
@@ -174,7 +189,7 @@ class Mmu {
   std::vector<std::unique_ptr<Bank>> banks_;
   Bank* bank_ = nullptr;
   uint64_t use_counter_ = 0;
-  uint64_t bus_version_ = 0;
+  Sink sink_;
 
   std::byte* modify_host_ = nullptr;
   struct ModifyPart {

@@ -1,0 +1,383 @@
+// Cpu: modes derived from the registers, blocks formed from bytes, and the loop that runs them.
+#include "emu/cpu/cpu.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "emu/arch/require.h"
+#include "emu/cpu/timing/count.h"
+#include "emu/cpu/vmx/vmx.h"
+
+namespace vitrine::emu {
+
+namespace {
+
+namespace cr0 = arch::cr0;
+namespace cr4 = arch::cr4;
+namespace efer = arch::efer;
+namespace rflags = arch::rflags;
+
+/// A data segment that needs no checks: base 0, limit 4 GiB, writable, growing up.
+bool flat_data(const SegmentState& s) {
+  return s.base == 0 && s.limit == 0xFFFFFFFF && !s.rights.unusable() && s.rights.present() &&
+         s.rights.writable() && !s.rights.expand_down();
+}
+
+bool flat_code(const SegmentState& s) {
+  return s.base == 0 && s.limit == 0xFFFFFFFF && s.rights.readable();
+}
+
+}  // namespace
+
+Cpu::Cpu(uint32_t index, Bus& bus, BlockCache& blocks, CpuPorts& ports,
+         const arch::CpuProfile& profile)
+    : mmu(bus, *this, index),
+      index_(index),
+      blocks_(blocks),
+      ports_(ports),
+      profile_(profile),
+      code_sink_(*this) {
+  bus.memory().add_sink(code_sink_);
+  reset(false);
+}
+
+Fault Cpu::locate_fault(const Fault& fault, uint8_t segment) {
+  if (fault.kind != Fault::Kind::non_canonical) return fault;
+  return emu::fault(segment == arch::ss ? arch::Vector::stack_fault
+                                        : arch::Vector::general_protection);
+}
+
+Flow Cpu::jump(uint64_t target, uint8_t operand_bytes) {
+  if (mode_.code_size == 8) {
+    if (!canonical(target)) return raise(kGeneralProtection0);
+  } else {
+    target &= operand_bytes == 2 ? 0xFFFF : 0xFFFFFFFF;
+    if (target > state.segments[arch::cs].limit) return raise(kGeneralProtection0);
+  }
+  state.set_rip(target);
+  return Flow::branch;
+}
+
+void Cpu::context_changed() {
+  const bool code64 = state.code64();
+  const auto& cs = state.segments[arch::cs];
+  mode_.code_size = code64 ? 8 : cs.rights.big() ? 4 : 2;
+  mode_.stack32 = state.segments[arch::ss].rights.big();
+  mode_.flat = code64 || (flat_code(cs) && flat_data(state.segments[arch::es]) &&
+                          flat_data(state.segments[arch::ss]) &&
+                          flat_data(state.segments[arch::ds]));
+  stack_mask_ = code64 ? ~uint64_t{0} : mode_.stack32 ? 0xFFFFFFFF : 0xFFFF;
+  linear_mask_ = code64 ? ~uint64_t{0} : 0xFFFFFFFF;
+  for (size_t i = 0; i < linear_base_.size(); ++i) {
+    const bool has_base = !code64 || i == arch::fs || i == arch::gs;
+    linear_base_[i] = has_base ? state.segments[i].base : 0;
+  }
+  code_base_ = code64 ? 0 : cs.base;
+  code_limited_ = !code64 && cs.limit != 0xFFFFFFFF;
+
+  mode_key_.bits = uint64_t{mode_.code_size} | uint64_t{mode_.stack32 && !code64} << 4 |
+                   uint64_t{mode_.flat} << 5 | uint64_t{state.cpl} << 6 |
+                   uint64_t{state.v8086()} << 8 | uint64_t{state.protected_mode()} << 9 |
+                   uint64_t{vmx::nonroot(vmx)} << 10;
+
+  PagingContext context;
+  const bool paging = (state.cr0 & cr0::pg) != 0;
+  context.cr0 = state.cr0 & (cr0::pg | cr0::wp);
+  if (paging) {
+    context.cr3 = state.cr3;
+    context.cr4 = state.cr4 & (cr4::pae | cr4::pse | cr4::smep | cr4::smap);
+    context.efer = state.efer & (efer::nxe | efer::lma);
+    if ((state.cr4 & cr4::pae) != 0 && !state.long_mode()) context.pdpte = state.pdpte;
+    if ((state.cr4 & cr4::pcide) != 0) context.cr3 &= ~uint64_t{0xFFF};
+  } else {
+    context.efer = state.efer & efer::lma;
+  }
+  context.eptp = vmx::paging_eptp(*this);
+  context.ept_execute_for_user = vmx::ept_mbec(*this);
+  context.physical_bits = profile_.physical_bits;
+  context.gigabyte_pages = profile_.has(arch::CpuFeature::pages_1g);
+  if (context != mmu.context()) mmu.set_context(context);
+  privilege_changed();
+}
+
+void Cpu::privilege_changed() {
+  const bool user = state.cpl == 3;
+  const bool ac = (state.rflags_system & rflags::ac) != 0;
+  mmu.set_privilege(user, ac && !user);
+  mmu.set_alignment_check(user && ac && (state.cr0 & cr0::am) != 0);
+}
+
+// --- Time ---
+
+Cycle Cpu::now() const {
+  if (running_ == nullptr) return state.clock + extra_cycles_;
+  const auto k = static_cast<size_t>(current_ - running_->insns.data());
+  return state.clock + (running_->prefix[k] - running_->prefix[start_index_]) + extra_cycles_;
+}
+
+void Cpu::charge(uint64_t cycles) {
+  extra_cycles_ += cycles;
+  end_block();
+}
+
+uint64_t Cpu::tsc() const { return now().value + state.msr.tsc_adjust; }
+
+// --- Blocks ---
+
+void Cpu::code_written(uint64_t offset, uint64_t size) {
+  const auto overlaps = [&](Hpa hpa, uint64_t bytes) {
+    const BusRange& range = bus().find(hpa);
+    if (range.kind != BusRange::Kind::ram) return false;
+    const uint64_t first = range.ram_offset + (hpa - range.start);
+    return first < offset + size && offset < first + bytes;
+  };
+  if (running_ != nullptr) {
+    if (overlaps(running_->hpa, running_->bytes) ||
+        (running_->second_page != Hpa{} && overlaps(running_->second_page, 15))) {
+      end_block();
+    }
+  } else if (state.position.index != 0 &&
+             overlaps(state.position.entry_hpa, state.position.bytes)) {
+    state.position.index = 0;
+  }
+}
+
+Block* Cpu::block_at(Gva gva, Hpa hpa) {
+  if (Block* block = blocks_.find(hpa, gva, mode_key_)) return block;
+  auto formed = form_block(gva, hpa);
+  return formed == nullptr ? nullptr : blocks_.insert(std::move(formed));
+}
+
+std::unique_ptr<Block> Cpu::form_block(Gva gva, Hpa hpa) {
+  auto block = std::make_unique<Block>();
+  block->gva = gva;
+  block->hpa = hpa;
+  block->mode = mode_key_;
+  std::array<std::byte, kPageSize> page;
+  const uint64_t in_page = kPageSize - (hpa.value & kPageMask);
+  bus().read_block(hpa, std::span{page}.first(in_page));
+
+  while (block->count < kMaxBlockInsns && block->bytes < in_page) {
+    const auto rest = std::span{page}.subspan(block->bytes, in_page - block->bytes);
+    Insn insn;
+    if (!build_insn(rest.first(std::min<size_t>(rest.size(), kMaxInsnBytes)), insn)) {
+      // The instruction crosses into the next page: a block of its own.
+      if (block->count != 0 || !form_crossing(*block, rest)) break;
+      return block;
+    }
+    block->insns[block->count] = insn;
+    block->prefix[block->count + 1] = block->prefix[block->count] + insn.cost;
+    ++block->count;
+    block->bytes += insn.length;
+    if ((insn.flags & insn_flag::ends_block) != 0) break;
+  }
+  return block->count == 0 ? nullptr : std::move(block);
+}
+
+bool Cpu::build_insn(std::span<const std::byte> bytes, Insn& insn) const {
+  return emu::build_insn(bytes, mode_, profile_, insn);
+}
+
+bool Cpu::form_crossing(Block& block, std::span<const std::byte> head) {
+  const Gva next = (block.gva & ~kPageMask) + kPageSize;
+  const auto second = mmu.translate_fetch(Gva{next.value & linear_mask_});
+  if (!second) {
+    pending_fault_ = locate_fault(second.error(), arch::cs);
+    return false;
+  }
+  std::array<std::byte, kMaxInsnBytes> bytes{};
+  std::copy(head.begin(), head.end(), bytes.begin());
+  bus().read_block(*second, std::span{bytes}.subspan(head.size()));
+  Insn insn;
+  require(build_insn(bytes, insn), "fifteen bytes always decide an instruction");
+  insn.flags |= insn_flag::ends_block;
+  block.insns[0] = insn;
+  block.prefix[1] = insn.cost;
+  block.count = 1;
+  block.bytes = insn.length;
+  block.second_page = *second;
+  return true;
+}
+
+// --- Running ---
+
+Block* Cpu::next_block() {
+  BlockPosition& at = state.position;
+  if (at.index != 0) {
+    const bool same_mode = at.mode == mode_key_.bits;
+    Block* const block = same_mode ? block_at(at.entry, at.entry_hpa) : nullptr;
+    if (block != nullptr && at.index < block->count) return block;
+    at.index = 0;
+  }
+  const Gva gva{(code_base_ + state.rip()) & linear_mask_};
+  const auto hpa = mmu.translate_fetch(gva);
+  if (!hpa) {
+    pending_fault_ = locate_fault(hpa.error(), arch::cs);
+    return nullptr;
+  }
+  Block* const block = block_at(gva, *hpa);
+  if (block != nullptr) {
+    at.entry = gva;
+    at.entry_hpa = *hpa;
+    at.mode = mode_key_.bits;
+    at.entry_clock = state.clock;
+    at.bytes = block->bytes;
+  }
+  return block;
+}
+
+RunStop Cpu::run(const RunLimits& limits) {
+  stop_requested_ = false;
+  for (;;) {
+    if (stop_requested_) return RunStop::observer;
+    if (state.clock >= limits.deadline) return RunStop::deadline;
+    if (state.retired >= limits.max_retired) return RunStop::budget;
+    if (bus().version() != bus_version_) {
+      bus_version_ = bus().version();
+      mmu.drop_all();
+      blocks_.clear();
+    }
+    if (state.clock >= vmx::preemption_deadline(*this) || vmx::wants_step(*this)) attention_ = true;
+    if (attention_) {
+      if (!service_attention()) return RunStop::idle;
+      settle();
+      if (state.clock >= limits.deadline) return RunStop::deadline;
+    }
+    const bool stepping = observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
+                          (state.rflags_system & rflags::tf) != 0 || vmx::wants_step(*this) ||
+                          (state.dr7 & 0xFF) != 0;
+    const uint64_t rip = state.rip();
+    if (code_limited_ && rip > state.segments[arch::cs].limit) {
+      deliver_exception(kGeneralProtection0);
+      settle();
+      continue;
+    }
+    Block* const block = next_block();
+    if (block == nullptr) {
+      take_fault();
+      continue;
+    }
+    const uint32_t index = state.position.index;
+    const Cycle deadline = std::min(limits.deadline, vmx::preemption_deadline(*this));
+    const uint64_t rest = block->prefix[block->count] - block->prefix[index];
+    const bool limit_near = code_limited_ && rip + block->bytes - 1 > state.segments[arch::cs].limit;
+    const bool careful = stepping || limit_near || state.clock + rest >= deadline ||
+                         limits.max_retired - state.retired < block->count - index;
+    if (careful) {
+      if (!step(*block, index)) return RunStop::observer;
+    } else {
+      execute(*block, index, block->count);
+    }
+  }
+}
+
+bool Cpu::step(Block& block, uint32_t index) {
+  const Insn& insn = block.insns[index];
+  const uint64_t rip = state.rip();
+  const bool trap = (state.rflags_system & rflags::tf) != 0;
+  const bool shadowed = state.sti_shadow || state.mov_ss_shadow;
+  if (code_limited_ && rip + insn.length - 1 > state.segments[arch::cs].limit) {
+    deliver_exception(kGeneralProtection0);
+    settle();
+    return true;
+  }
+  if (observe_all_ && observer_ != nullptr && observer_->stop_before(*this, insn)) return false;
+  if (breakpoint_hit(rip)) return true;
+  const Insn copy = insn;  // the block may be dropped while its instruction runs
+  const uint64_t retired_before = state.retired;
+  execute(block, index, index + 1);
+  if (state.retired == retired_before) return true;
+  state.rflags_system &= ~rflags::rf;
+  if (shadowed) {
+    state.sti_shadow = false;
+    state.mov_ss_shadow = false;
+    attention_ = true;
+  }
+  if (trap) {
+    state.pending_debug |= uint64_t{1} << 14;  // DR6.BS
+    attention_ = true;
+  }
+  if (observe_all_ && observer_ != nullptr) observer_->retired(*this, copy, rip);
+  return true;
+}
+
+bool Cpu::breakpoint_hit(uint64_t rip) {
+  if ((state.dr7 & 0xFF) == 0 || (state.rflags_system & rflags::rf) != 0) return false;
+  const uint64_t linear_rip = (code_base_ + rip) & linear_mask_;
+  uint64_t hits = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    const bool enabled = ((state.dr7 >> (2 * i)) & 3) != 0;
+    const bool on_execution = ((state.dr7 >> (16 + 4 * i)) & 3) == 0;
+    if (enabled && on_execution && state.dr[i] == linear_rip) hits |= uint64_t{1} << i;
+  }
+  if (hits == 0) return false;
+  fault_debug_ = hits;
+  deliver_exception(fault(arch::Vector::debug));
+  settle();
+  return true;
+}
+
+void Cpu::execute(Block& block, uint32_t index, uint32_t last) {
+  const Insn* const first = block.insns.data() + index;
+  const Insn* insn = first;
+  running_ = &block;
+  start_index_ = index;
+  stop_at_ = block.insns.data() + last;
+  extra_cycles_ = 0;
+  Flow flow = Flow::next;
+  do {
+    current_ = insn;
+    state.regs[kRipRegister] += insn->length;
+    flow = insn->handler(*this, *insn);
+    if (flow != Flow::next) [[unlikely]] break;
+    ++insn;
+  } while (insn != stop_at_);
+  running_ = nullptr;
+
+  const auto done = static_cast<uint32_t>(insn - block.insns.data());
+  const bool cut = stop_at_ != block.insns.data() + last;
+  finish(block, index, done, flow, cut);
+}
+
+void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow, bool cut) {
+  uint32_t charged = done;
+  switch (flow) {
+    case Flow::next: break;
+    case Flow::branch:
+      ++charged;
+      ++done;
+      break;
+    case Flow::again: ++charged; break;
+    case Flow::fault:
+    case Flow::exit: break;
+  }
+  state.retired += done - index;
+  state.clock += block.prefix[charged] - block.prefix[index] + extra_cycles_;
+  extra_cycles_ = 0;
+  const bool inside = flow == Flow::next && !cut && block.valid && done < block.count;
+  state.position.index = inside ? done : 0;
+  if (flow == Flow::again) {
+    state.regs[kRipRegister] -= block.insns[done].length;
+  } else if (flow == Flow::fault) {
+    state.regs[kRipRegister] -= block.insns[done].length;
+    take_fault();
+  }
+}
+
+void Cpu::take_fault() {
+  state.position.index = 0;
+  if (pending_fault_.kind == Fault::Kind::exception) {
+    deliver_exception(pending_fault_);
+  } else {
+    vmx::exit_on_ept_fault(*this, pending_fault_);
+  }
+  settle();
+}
+
+void Cpu::settle() {
+  state.clock += extra_cycles_;
+  extra_cycles_ = 0;
+  state.position.index = 0;
+}
+
+}  // namespace vitrine::emu

@@ -1,0 +1,275 @@
+// The slow side of memory access: walks, fills, page crossings, devices, and the dropping of banks.
+#include "emu/mmu/mmu.h"
+
+#include <algorithm>
+
+#include "emu/arch/registers.h"
+#include "emu/arch/require.h"
+
+namespace vitrine::emu {
+
+namespace {
+
+bool canonical(Gva gva) { return ((gva.value + (uint64_t{1} << 47)) >> 48) == 0; }
+
+/// Access rights that one table class of a bank stands for.
+size_t class_of(AccessRequest r) { return r.user ? 0 : r.smap_suspended ? 2 : 1; }
+
+}  // namespace
+
+Mmu::Mmu(Bus& bus, AccessClock& clock, uint32_t processor)
+    : bus_(bus), clock_(clock), processor_(processor), sink_(*this) {
+  bus.memory().add_sink(sink_);
+  for (size_t i = 0; i < kBanks; ++i) banks_.push_back(std::make_unique<Bank>());
+  set_context(PagingContext{});
+}
+
+void Mmu::Bank::clear() {
+  for (auto& table : data) table.fill(Entry{});
+  for (auto& table : fetch) table.fill(FetchEntry{});
+}
+
+void Mmu::set_context(const PagingContext& context) {
+  context_ = context;
+  Bank* oldest = banks_.front().get();
+  for (const auto& bank : banks_) {
+    if (bank->valid && bank->context == context) {
+      bank_ = bank.get();
+      bank_->last_used = ++use_counter_;
+      select();
+      return;
+    }
+    const bool better = oldest->valid && (!bank->valid || bank->last_used < oldest->last_used);
+    if (better) oldest = bank.get();
+  }
+  bank_ = oldest;
+  bank_->clear();
+  bank_->context = context;
+  bank_->valid = true;
+  bank_->last_used = ++use_counter_;
+  select();
+}
+
+void Mmu::set_privilege(bool user_mode, bool smap_suspended) {
+  ordinary_ = AccessRequest{.user = user_mode, .smap_suspended = smap_suspended};
+  select();
+}
+
+void Mmu::set_alignment_check(bool on) {
+  alignment_check_ = on;
+  select();
+}
+
+void Mmu::select() {
+  const size_t table = alignment_check_ ? size_t{uncached} : class_of(ordinary_);
+  data_ = bank_->data[table].data();
+  fetch_ = bank_->fetch[ordinary_.user ? 0 : 1].data();
+}
+
+void Mmu::drop_all() {
+  for (const auto& bank : banks_) {
+    if (bank.get() == bank_) {
+      bank->clear();
+    } else {
+      bank->valid = false;
+    }
+  }
+}
+
+void Mmu::drop_writes(uint64_t ram_page_offset) {
+  const auto page = reinterpret_cast<uint64_t>(bus_.memory().host(ram_page_offset));
+  for (const auto& bank : banks_) {
+    if (!bank->valid) continue;
+    for (auto& table : bank->data) {
+      for (Entry& e : table) {
+        if (e.write_tag != kNoTag && e.addend + e.write_tag == page) e.write_tag = kNoTag;
+      }
+    }
+  }
+}
+
+Result<void, Fault> Mmu::check_alignment(Gva gva, size_t size) const {
+  if (!alignment_check_ || size > 8 || (gva.value & (size - 1)) == 0) return {};
+  return Err{fault(arch::Vector::alignment_check)};
+}
+
+Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
+  if (!canonical(gva)) return Err{Fault{Fault::Kind::non_canonical}};
+  const auto t = walk(bus_, context_, gva, request, &ept_fault_);
+  if (!t) {
+    fault_address_ = gva;
+    return Err{t.error()};
+  }
+  const BusRange& range = bus_.find(t->hpa);
+  const bool readable = range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom;
+  if (!readable || request.fetch) return t->hpa;
+
+  const uint64_t page_offset = (range.ram_offset + (t->hpa - range.start)) & ~kPageMask;
+  Memory& memory = bus_.memory();
+  Entry& e = bank_->data[class_of(request)][index(gva)];
+  const uint64_t tag = gva.value & ~kPageMask;
+  const uint64_t addend = reinterpret_cast<uint64_t>(memory.host(page_offset)) - tag;
+  if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) e = Entry{};
+  e.addend = addend;
+  e.read_tag = tag;
+  if (request.write && range.kind == BusRange::Kind::ram && t->dirty &&
+      (memory.page_marks(page_offset) & mark::any_line) == 0) {
+    memory.note_dirty(page_offset);
+    e.write_tag = tag;
+  }
+  return t->hpa;
+}
+
+Result<Hpa, Fault> Mmu::translate_fetch_slow(Gva gva) {
+  const AccessRequest request{.fetch = true, .user = ordinary_.user};
+  const auto hpa = translate(gva, request);
+  if (!hpa) return hpa;
+  FetchEntry& e = fetch_[(gva.value >> 12) & (kEntries - 1)];
+  e.tag = gva.value & ~kPageMask;
+  e.page = *hpa & ~kPageMask;
+  return hpa;
+}
+
+Result<Translation, Fault> Mmu::peek(Gva gva, AccessRequest request) const {
+  request.peek = true;
+  return walk(bus_, context_, gva, request, nullptr);
+}
+
+void Mmu::read_physical(Hpa hpa, std::byte* out, size_t size) {
+  const BusRange& range = bus_.find(hpa);
+  if (range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom) {
+    bus_.memory().read(range.ram_offset + (hpa - range.start), {out, size});
+    return;
+  }
+  clock_.device_accessed();
+  const BusAccess access{clock_.now(), processor_};
+  while (size != 0) {
+    const unsigned step = size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
+    const uint64_t value = bus_.read(hpa, step, access);
+    std::memcpy(out, &value, step);
+    hpa += step;
+    out += step;
+    size -= step;
+  }
+}
+
+void Mmu::write_physical(Hpa hpa, const std::byte* in, size_t size) {
+  const BusRange& range = bus_.find(hpa);
+  if (range.kind == BusRange::Kind::ram) {
+    bus_.memory().write(range.ram_offset + (hpa - range.start), {in, size});
+    return;
+  }
+  clock_.device_accessed();
+  const BusAccess access{clock_.now(), processor_};
+  while (size != 0) {
+    const unsigned step = size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
+    uint64_t value = 0;
+    std::memcpy(&value, in, step);
+    bus_.write(hpa, step, value, access);
+    hpa += step;
+    in += step;
+    size -= step;
+  }
+}
+
+Result<void, Fault> Mmu::read_slow(Gva gva, void* out, size_t size, AccessRequest request) {
+  if (const auto aligned = check_alignment(gva, size); !aligned) return aligned;
+  return read_bytes(gva, out, size, request);
+}
+
+Result<void, Fault> Mmu::write_slow(Gva gva, const void* in, size_t size, AccessRequest request) {
+  if (const auto aligned = check_alignment(gva, size); !aligned) return aligned;
+  request.write = true;
+  return write_bytes(gva, in, size, request);
+}
+
+Result<void, Fault> Mmu::read_bytes(Gva gva, void* out, size_t size, AccessRequest request) {
+  require(size <= kPageSize, "an access spans at most two pages");
+  const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
+  const auto low = translate(gva, request);
+  if (!low) return Err{low.error()};
+  auto* const at = static_cast<std::byte*>(out);
+  if (first == size) {
+    read_physical(*low, at, size);
+    return {};
+  }
+  const auto high = translate(next_page(gva, first), request);
+  if (!high) return Err{high.error()};
+  read_physical(*low, at, first);
+  read_physical(*high, at + first, size - first);
+  return {};
+}
+
+Result<void, Fault> Mmu::write_bytes(Gva gva, const void* in, size_t size,
+                                     AccessRequest request) {
+  require(size <= kPageSize, "an access spans at most two pages");
+  request.write = true;
+  const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
+  const auto low = translate(gva, request);
+  if (!low) return Err{low.error()};
+  const auto* const at = static_cast<const std::byte*>(in);
+  if (first == size) {
+    write_physical(*low, at, size);
+    return {};
+  }
+  const auto high = translate(next_page(gva, first), request);
+  if (!high) return Err{high.error()};
+  write_physical(*low, at, first);
+  write_physical(*high, at + first, size - first);
+  return {};
+}
+
+Result<void, Fault> Mmu::probe_write(Gva gva, size_t size, AccessRequest request) {
+  require(size <= kPageSize, "an access spans at most two pages");
+  request.write = true;
+  const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
+  if (const auto low = translate(gva, request); !low) return Err{low.error()};
+  if (first == size) return {};
+  if (const auto high = translate(next_page(gva, first), request); !high) {
+    return Err{high.error()};
+  }
+  return {};
+}
+
+Result<void, Fault> Mmu::begin_modify_slow(Gva gva, void* out, size_t size) {
+  if (const auto aligned = check_alignment(gva, size); !aligned) return aligned;
+  AccessRequest request = ordinary_;
+  request.write = true;
+  const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
+  const auto low = translate(gva, request);
+  if (!low) return Err{low.error()};
+  modify_parts_ = {ModifyPart{*low, first}, ModifyPart{}};
+  if (first != size) {
+    const auto high = translate(next_page(gva, first), request);
+    if (!high) return Err{high.error()};
+    modify_parts_[1] = ModifyPart{*high, size - first};
+  }
+  auto* at = static_cast<std::byte*>(out);
+  for (const ModifyPart& part : modify_parts_) {
+    if (part.size == 0) continue;
+    read_physical(part.hpa, at, part.size);
+    at += part.size;
+  }
+  modify_host_ = nullptr;
+  return {};
+}
+
+void Mmu::commit_slow(const void* in, size_t size) {
+  const auto* at = static_cast<const std::byte*>(in);
+  size_t done = 0;
+  for (const ModifyPart& part : modify_parts_) {
+    if (part.size == 0) continue;
+    write_physical(part.hpa, at, part.size);
+    at += part.size;
+    done += part.size;
+  }
+  require(done == size, "commit() has the size of begin_modify()");
+}
+
+Gva Mmu::next_page(Gva gva, size_t distance) const {
+  const Gva next = gva + distance;
+  // Outside long mode linear addresses wrap at 4 GiB.
+  return (context_.efer & arch::efer::lma) != 0 ? next : next & 0xFFFFFFFF;
+}
+
+}  // namespace vitrine::emu
