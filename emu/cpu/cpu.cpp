@@ -228,9 +228,10 @@ Block* Cpu::next_block() {
 
 RunStop Cpu::run(const RunLimits& limits) {
   stop_requested_ = false;
+  deadline_ = limits.deadline;
   for (;;) {
     if (stop_requested_) return RunStop::observer;
-    if (state.clock >= limits.deadline) return RunStop::deadline;
+    if (state.clock >= deadline_) return RunStop::deadline;
     if (state.retired >= limits.max_retired) return RunStop::budget;
     if (bus().version() != bus_version_) {
       bus_version_ = bus().version();
@@ -241,7 +242,7 @@ RunStop Cpu::run(const RunLimits& limits) {
     if (attention_) {
       if (!service_attention()) return RunStop::idle;
       settle();
-      if (state.clock >= limits.deadline) return RunStop::deadline;
+      if (state.clock >= deadline_) return RunStop::deadline;
     }
     const bool stepping = observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
                           (state.rflags_system & rflags::tf) != 0 || vmx::wants_step(*this) ||
@@ -258,7 +259,7 @@ RunStop Cpu::run(const RunLimits& limits) {
       continue;
     }
     const uint32_t index = state.position.index;
-    const Cycle deadline = std::min(limits.deadline, vmx::preemption_deadline(*this));
+    const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
     const uint64_t rest = block->prefix[block->count] - block->prefix[index];
     const bool limit_near = code_limited_ && rip + block->bytes - 1 > state.segments[arch::cs].limit;
     const bool careful = stepping || limit_near || state.clock + rest >= deadline ||

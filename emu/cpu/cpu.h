@@ -44,6 +44,10 @@ class Cpu final : public AccessClock {
   RunStop run(const RunLimits& limits);
   /// Leaves run() at the next instruction boundary.
   void request_stop() { stop_requested_ = true; }
+  /// The running deadline; the event queue lowers it when something becomes due earlier.
+  Cycle& deadline() { return deadline_; }
+  /// HLT, shutdown or wait-for-SIPI, with nothing to look at.
+  bool idle() const { return state.activity != Activity::active && !attention_; }
 
   uint32_t index() const { return index_; }
   const arch::CpuProfile& profile() const { return profile_; }
@@ -283,6 +287,7 @@ class Cpu final : public AccessClock {
   Fault pending_fault_;
   uint64_t fault_debug_ = 0;  ///< DR6 bits of a #DB fault being delivered
 
+  Cycle deadline_ = kNever;
   bool attention_ = true;
   bool stop_requested_ = false;
   uint64_t bus_version_ = 0;

@@ -1,0 +1,30 @@
+// MachineConfig: everything that decides what a machine does, besides its images and its input.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "emu/arch/types.h"
+#include "emu/mmu/state_visitor.h"
+
+namespace vitrine::emu {
+
+struct MachineConfig {
+  uint64_t memory_bytes = uint64_t{512} << 20;
+  uint32_t processors = 1;                 ///< 1 to kMaxProcessors
+  std::string cpu = "skylake-sp";          ///< name of a profile in emu/arch/cpuid_profile.h
+  uint64_t quantum = 2000;                 ///< cycles one processor may run ahead of the others
+  int64_t rtc_seconds = 1'767'225'600;     ///< instant at reset, seconds since 1970 (2026-01-01 UTC)
+  uint64_t seed = 1;                       ///< of RDRAND and RDSEED
+  bool test_board = true;                  ///< pc-testdev, fw_cfg: for bare-metal test images
+};
+
+inline constexpr uint32_t kMaxProcessors = 8;
+inline constexpr uint64_t kMinMemory = uint64_t{4} << 20;
+inline constexpr uint64_t kMaxMemory = uint64_t{64} << 30;
+
+/// The sentence that says what is wrong with a configuration; empty when it is fine.
+std::string config_error(const MachineConfig& config);
+
+}  // namespace vitrine::emu
