@@ -10,10 +10,16 @@ target_compile_features(vitrine_flags INTERFACE cxx_std_20)
 target_include_directories(vitrine_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(vitrine_flags INTERFACE ${VITRINE_WARNINGS} -ffp-contract=off
                        "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+# g++ 12 sees overlapping copies inside std::string's operator+ where there are none (GCC bug 105329).
+target_compile_options(vitrine_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(VITRINE_SANITIZE)
   target_compile_options(vitrine_flags INTERFACE -fsanitize=${VITRINE_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(vitrine_flags INTERFACE -fsanitize=${VITRINE_SANITIZE})
+endif()
+
+if(VITRINE_FUZZ)
+  target_compile_options(vitrine_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # Third-party libraries: each that is found becomes vitrine::NAME, and only its users need it. CMake's package files
@@ -77,7 +83,8 @@ function(vitrine_program name)
 endfunction()
 
 # vitrine_test(NAME SUITE suite SOURCES files… [LINKS targets…] [LABELS labels…])
-# A Catch2 program, run by CTest under the label SUITE; `./check SUITE` runs exactly these.
+# A Catch2 program. `./check SUITE` runs exactly the tests of that suite. LABELS: `slow` keeps a test out of
+# `./check quick` and of the second compiler, `nosan` keeps it out of the sanitizer build.
 function(vitrine_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "SUITE" "SOURCES;LINKS;LABELS")
   if(NOT arg_SUITE OR arg_UNPARSED_ARGUMENTS)
@@ -87,8 +94,44 @@ function(vitrine_test name)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES} $<TARGET_OBJECTS:vitrine_test_main>)
+  target_link_libraries(${name} PRIVATE vitrine_flags vitrine::catch2 ${arg_LINKS})
+  vitrine_check(${name} SUITE ${arg_SUITE} COMMAND ${name} TARGETS ${name} LABELS ${arg_LABELS})
+endfunction()
+
+# vitrine_check(NAME SUITE suite COMMAND command… [TARGETS targets…] [LABELS labels…])
+# Any other command as a test: exit code 0 passes, 77 skips; TARGETS are built before it runs.
+function(vitrine_check name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SUITE" "COMMAND;TARGETS;LABELS")
+  if(NOT arg_SUITE OR NOT arg_COMMAND OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "vitrine_check(${name}): needs SUITE and COMMAND")
+  endif()
+  add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_SUITE};${arg_LABELS}" SKIP_RETURN_CODE 77
+                       ENVIRONMENT "VITRINE_BUILD=${CMAKE_BINARY_DIR}")
+  string(REPLACE ";" "," labels "${arg_LABELS}")
+  string(REPLACE ";" "," targets "${arg_TARGETS}")
+  # What ./check reads: test, suite, labels, targets.
+  set_property(GLOBAL APPEND_STRING PROPERTY VITRINE_SUITES
+               "${name}|${arg_SUITE}|${labels}|${targets}\n")
+endfunction()
+
+# vitrine_fuzz(NAME SOURCES files… [LINKS targets…]): a libFuzzer program with its corpus in tests/fuzz/corpus/NAME.
+# It exists in the fuzz build only, and runs there for VITRINE_FUZZ_SECONDS under the suite `fuzz`.
+function(vitrine_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  if(NOT VITRINE_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE vitrine_flags ${arg_LINKS})
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_SUITE};${arg_LABELS}"
-                       SKIP_RETURN_CODE 77)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set(found "${CMAKE_CURRENT_BINARY_DIR}/${name}.found")
+  file(MAKE_DIRECTORY "${found}")
+  set(corpus "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+  if(NOT EXISTS "${corpus}")
+    set(corpus "")
+  endif()
+  vitrine_check(${name} SUITE fuzz TARGETS ${name}
+                COMMAND ${name} -max_total_time=${VITRINE_FUZZ_SECONDS} -timeout=10 -print_final_stats=1
+                        "-artifact_prefix=${found}/" "${found}" ${corpus})
 endfunction()
