@@ -1,0 +1,16 @@
+// Instruction groups without rows: their instructions raise #UD.
+#include "emu/cpu/instruction_table.h"
+
+namespace vitrine::emu {
+
+std::span<const Row> integer_rows() { return {}; }
+std::span<const Row> control_flow_rows() { return {}; }
+std::span<const Row> string_rows() { return {}; }
+std::span<const Row> system_rows() { return {}; }
+std::span<const Row> segment_rows() { return {}; }
+std::span<const Row> x87_rows() { return {}; }
+std::span<const Row> mmx_rows() { return {}; }
+std::span<const Row> sse_rows() { return {}; }
+std::span<const Row> vmx_rows() { return {}; }
+
+}  // namespace vitrine::emu
