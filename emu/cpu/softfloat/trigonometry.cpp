@@ -100,9 +100,9 @@ Unrounded arc_of_ratio(const Unrounded& smaller, const Unrounded& larger) {
 Unrounded angle(const Number& y, const Number& x) {
   // So small an arc is the ratio itself, less than any of its digits. The ratio is taken exactly,
   // for it may be next to the middle of two results.
-  if (y.exponent - x.exponent < kTinyExponent - 4) {
-    const Unrounded ratio =
-        quotient({false, y.exponent, y.significand}, {false, x.exponent, x.significand});
+  const Unrounded ratio =
+      quotient({false, y.exponent, y.significand}, {false, x.exponent, x.significand});
+  if (ratio.exponent <= -64) {
     if ((ratio.significand & 1) != 0) return ratio;
     return normalize(false, ratio.exponent, ratio.significand - 1);
   }

@@ -12,6 +12,7 @@
 #include "emu/cpu/softfloat/convert.h"
 #include "tests/emu/cpu/softfloat/host_processor.h"
 #include "tests/emu/cpu/softfloat/operands.h"
+#include "tests/skip.h"
 
 namespace vitrine::emu::softfloat {
 namespace {
@@ -307,12 +308,12 @@ uint32_t case_count(const Operation& op) {
 
 void compare_all(bool unmasked) {
   if (!host::is_x86()) {
-    WARN("skipped: the host is not an x86-64 processor under Linux");
+    test::skip(test::SkipReason::no_x86_host);
     return;
   }
   for (const Operation& op : operations()) {
     if (!host::has(op.feature)) {
-      WARN("skipped " << op.name << ": the host lacks the instruction");
+      test::skip(test::SkipReason::no_x86_host, "without " + op.name);
       continue;
     }
     // A delivered #XM costs microseconds.

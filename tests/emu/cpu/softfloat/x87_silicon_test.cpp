@@ -13,6 +13,7 @@
 #include "emu/cpu/softfloat/x87.h"
 #include "tests/emu/cpu/softfloat/host_processor.h"
 #include "tests/emu/cpu/softfloat/operands.h"
+#include "tests/skip.h"
 
 namespace vitrine::emu::softfloat {
 namespace {
@@ -327,7 +328,7 @@ void compare_with_host(const Operation& op, uint32_t cases) {
 TEST_CASE("x87 operations equal the host processor in value, flags and condition codes",
           "[softfloat]") {
   if (!host::is_x86()) {
-    WARN("skipped: the host is not an x86-64 processor under Linux");
+    test::skip(test::SkipReason::no_x86_host);
     return;
   }
   std::vector<Operation> list;
