@@ -206,13 +206,15 @@ use_ccache() {
   fi
 }
 
-# configure FOLDER ARGUMENTS…: CMake, only when something it was told has changed; output only when it fails.
+# configure FOLDER ARGUMENTS…: CMake, only when something it was told or read has changed; its words when it fails.
 configure() {
-  local folder=$1 wanted
+  local folder=$1 wanted newer
   shift
   wanted="$* ${vitrine_cmake_arguments[*]} $PATH"
   if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/.configured" 2>/dev/null)" = "$wanted" ]; then
-    return 0
+    newer=$(find "$vitrine_root" \( -path "$vitrine_root/build*" -o -name .git \) -prune -o \
+      \( -name CMakeLists.txt -o -name '*.cmake' \) -newer "$folder/.configured" -print -quit)
+    [ -n "$newer" ] || return 0
   fi
   mkdir -p "$folder" || return 1
   if ! cmake -S "$vitrine_root" -B "$folder" -G Ninja "${vitrine_cmake_arguments[@]}" "$@" \
