@@ -32,7 +32,8 @@ void add_ram(std::uint64_t base, std::uint64_t size, std::uint32_t type) {
   information.ram[information.ram_count++] = {base, size};
 }
 
-// Multiboot2 "Boot information": total size, reserved, then tags {type, size, …} on 8-byte boundaries.
+// Multiboot2 "Boot information": total size, reserved, then tags {type, size, …} on 8-byte
+// boundaries.
 void read_multiboot2(std::uint64_t start) {
   const std::uint64_t end = start + read<std::uint32_t>(start);
   for (std::uint64_t tag = start + 8; tag + 8 <= end;) {
@@ -42,8 +43,10 @@ void read_multiboot2(std::uint64_t start) {
     if (type == 1) information.command_line = text_at(tag + 8);
     if (type == 6) {
       const auto stride = read<std::uint32_t>(tag + 8);
-      for (std::uint64_t entry = tag + 16; stride != 0 && entry + stride <= tag + size; entry += stride) {
-        add_ram(read<std::uint64_t>(entry), read<std::uint64_t>(entry + 8), read<std::uint32_t>(entry + 16));
+      for (std::uint64_t entry = tag + 16; stride != 0 && entry + stride <= tag + size;
+           entry += stride) {
+        add_ram(read<std::uint64_t>(entry), read<std::uint64_t>(entry + 8),
+                read<std::uint32_t>(entry + 16));
       }
     }
     tag += (size + 7U) & ~7U;
@@ -57,7 +60,8 @@ void read_pvh(std::uint64_t start) {
   const auto count = read<std::uint32_t>(start + 48);
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint64_t entry = table + std::uint64_t{i} * 24;
-    add_ram(read<std::uint64_t>(entry), read<std::uint64_t>(entry + 8), read<std::uint32_t>(entry + 16));
+    add_ram(read<std::uint64_t>(entry), read<std::uint64_t>(entry + 8),
+            read<std::uint32_t>(entry + 16));
   }
 }
 

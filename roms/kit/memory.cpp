@@ -1,4 +1,4 @@
-// The four memory functions that a freestanding compiler may call.
+// The functions that a compiler may call on its own: memory and string lengths.
 #include <cstddef>
 #include <cstdint>
 
@@ -37,5 +37,15 @@ int memcmp(const void* left, const void* right, std::size_t size) {
     if (a[i] != b[i]) return a[i] - b[i];
   }
   return 0;
+}
+
+std::size_t strlen(const char* text) {
+  std::size_t size = 0;
+  // The barrier keeps the compiler from recognising strlen() in this loop.
+  while (text[size] != 0) {
+    ++size;
+    asm volatile("");
+  }
+  return size;
 }
 }

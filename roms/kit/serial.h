@@ -25,7 +25,8 @@ void print_line(Parts... parts) {
   print(std::string_view{"\n"});
 }
 
-// Leaves the machine: through the exit port where there is one (code 0 is success), else by halting for good.
+// Leaves the machine: through the exit port where there is one (code 0 is success), else by halting
+// for good.
 [[noreturn]] void leave(std::uint32_t code);
 
 }  // namespace vitrine::kit

@@ -1,0 +1,33 @@
+// Interrupts between the physical processor and the virtual ones: forwarding, timers, injection.
+#pragma once
+
+#include <cstdint>
+
+#include "hv/image/vp_context.h"
+
+namespace vitrine::hv {
+
+// A vector that the processor acknowledged on a VM exit: ours, a device's, or the 8259's.
+void take_external_interrupt(std::uint8_t vector);
+
+// An NMI that hit this processor, in a guest or in root mode, goes to the root.
+void take_nmi();
+
+// Lets every virtual timer of this processor see the time, and arms the physical timer for the
+// next.
+void run_timers();
+
+// Chooses what the next VM entry delivers, and asks for the exit at which the rest can be.
+void prepare_entry(VpContext& vp);
+
+// After an exit: an event whose delivery the exit interrupted is delivered again.
+void keep_interrupted_event(VpContext& vp);
+
+// RDMSR and WRMSR of x2APIC registers and of the timer; false is #GP.
+bool read_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t& value);
+bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value);
+
+// Whether something waits that would wake `vp` from HLT.
+bool has_wake_event(const VpContext& vp);
+
+}  // namespace vitrine::hv

@@ -1,0 +1,34 @@
+// The block of one logical processor, reached through GS: all the hypervisor's per-processor state.
+#pragma once
+
+#include <cstdint>
+
+#include "hv/image/descriptors.h"
+
+namespace vitrine::hv {
+
+struct VpContext;
+
+struct Processor {
+  Processor* self{};  // at GS:0
+  Descriptors descriptors;
+  std::uint32_t index{};
+  std::uint32_t apic_id{};
+  std::uint64_t vmx_region{};
+  VpContext* current{};  // whose state is in the processor, null before the first
+  VpContext* root{};     // the root's virtual processor that owns this processor's devices
+  bool nmi_pending{};
+  std::uint64_t armed{};   // what the physical timer is set to
+  bool level_owed[256]{};  // level vectors ended by the root, not yet at the physical APIC
+};
+
+inline Processor& this_processor() {
+  Processor* self;
+  asm volatile("movq %%gs:0, %0" : "=r"(self));
+  return *self;
+}
+
+// Makes the block of this processor and its descriptor tables current.
+Processor& start_processor(std::uint32_t index);
+
+}  // namespace vitrine::hv

@@ -1,0 +1,107 @@
+// The local APIC that a virtual processor sees: x2APIC registers, priorities and timer, in
+// software.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace vitrine::hv {
+
+// 256 bits, one per vector, as the IRR, ISR and TMR have them.
+class VectorSet {
+ public:
+  constexpr bool test(std::uint8_t vector) const {
+    return (words_[vector / 32] >> (vector % 32) & 1) != 0;
+  }
+  constexpr void set(std::uint8_t vector) { words_[vector / 32] |= 1U << (vector % 32); }
+  constexpr void clear(std::uint8_t vector) { words_[vector / 32] &= ~(1U << (vector % 32)); }
+  // The highest member, 0 for none: vectors below 16 are never accepted.
+  constexpr std::uint8_t highest() const {
+    for (unsigned word = 8; word-- > 0;) {
+      if (words_[word] == 0) continue;
+      return static_cast<std::uint8_t>(word * 32 + 31 -
+                                       static_cast<unsigned>(__builtin_clz(words_[word])));
+    }
+    return 0;
+  }
+  constexpr std::uint32_t word(unsigned index) const { return words_[index]; }
+
+ private:
+  std::array<std::uint32_t, 8> words_{};
+};
+
+// SDM "Local Vector Table", in the order of the registers 0x32 to 0x37.
+enum class LocalVector : std::uint8_t { timer, thermal, performance, lint0, lint1, error };
+constexpr std::size_t kLocalVectors = 6;
+
+// What a register write asks of the world outside this APIC.
+struct ApicEffect {
+  enum class Kind : std::uint8_t {
+    none,
+    fault,
+    end_of_interrupt,
+    command,
+    timer_changed,
+    local_vector
+  };
+  Kind kind{};
+  std::uint64_t value{};  // the vector ended, the command written, or the register written
+};
+
+class VirtualApic {
+ public:
+  // SDM "Local APIC State After Power-Up or Reset"; the x2APIC identifier is fixed here.
+  void reset(std::uint32_t apic_id);
+
+  // RDMSR and WRMSR of x2APIC register `index` (MSR 800H + index).
+  bool read(std::uint32_t index, std::uint64_t tsc, std::uint64_t& value) const;
+  ApicEffect write(std::uint32_t index, std::uint64_t value, std::uint64_t tsc);
+
+  // IA32_TSC_DEADLINE.
+  std::uint64_t deadline() const;
+  void set_deadline(std::uint64_t tsc);
+
+  // Requests an interrupt; ignored while the APIC is disabled by software.
+  void request(std::uint8_t vector, bool level = false);
+  // The vector that may interrupt now by priority, 0 for none.
+  std::uint8_t deliverable() const;
+  // IRR to ISR: the vector is being delivered. With `automatic_end` it never comes into service.
+  void accept(std::uint8_t vector, bool automatic_end = false);
+  // Ends the highest vector in service and returns it, 0 for none.
+  std::uint8_t end_of_interrupt();
+  bool was_level(std::uint8_t vector) const { return trigger_mode_.test(vector); }
+  bool requested(std::uint8_t vector) const { return request_.test(vector); }
+  bool serving(std::uint8_t vector) const { return service_.test(vector); }
+
+  std::uint8_t task_priority() const { return task_priority_; }
+  void set_task_priority(std::uint8_t value) { task_priority_ = value; }
+  bool enabled() const { return (spurious_ & kSoftwareEnable) != 0; }
+  std::uint32_t id() const { return id_; }
+
+  // The TSC value at which the timer next expires, 0 while it is not running.
+  std::uint64_t next_expiry() const { return expiry_; }
+  // Takes notice of an expiry at or before `tsc`.
+  void run_timer(std::uint64_t tsc);
+
+ private:
+  static constexpr std::uint32_t kSoftwareEnable = 1U << 8;
+
+  std::uint8_t processor_priority() const;
+  std::uint32_t divider() const;
+  std::uint32_t current_count(std::uint64_t tsc) const;
+  void start_count(std::uint64_t tsc);
+  std::uint32_t timer_mode() const;
+
+  std::uint32_t id_{};
+  std::uint32_t spurious_{};
+  std::uint8_t task_priority_{};
+  std::uint32_t error_status_{};
+  std::uint64_t command_{};
+  std::array<std::uint32_t, kLocalVectors> local_{};
+  std::uint32_t divide_{};
+  std::uint32_t initial_count_{};
+  std::uint64_t expiry_{};
+  VectorSet request_, service_, trigger_mode_;
+};
+
+}  // namespace vitrine::hv

@@ -1,0 +1,115 @@
+// A virtual processor as the hardware sees it: its VMCS, and all state that the VMCS does not
+// switch.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "emu/arch/exceptions.h"
+#include "emu/arch/registers.h"
+#include "hv/image/ept_tables.h"
+#include "hv/image/virtual_apic.h"
+#include "hv/image/vmx.h"
+
+namespace vitrine::hv {
+
+// General registers in encoding order; entry.S knows the offsets. RSP is in the VMCS.
+struct GuestRegisters {
+  std::array<std::uint64_t, 16> gpr{};
+};
+static_assert(offsetof(GuestRegisters, gpr) == 0 && sizeof(GuestRegisters) == 128);
+
+// What a VM exit leaves in the processor and the hypervisor itself never uses: swapped only when
+// another virtual processor is to run. x87, SSE and AVX state go with it, in an XSAVE area.
+struct SwappedState {
+  std::uint64_t cr2{};
+  std::array<std::uint64_t, 4> dr{};
+  std::uint64_t dr6 = 0xFFFF0FF0;
+  std::uint64_t xcr0 = 1;
+  std::uint64_t star{}, lstar{}, cstar{}, fmask{};
+  std::uint64_t kernel_gs_base{};
+  std::uint64_t tsc_aux{};
+  std::uint64_t xss{};
+  std::uint64_t extended_area{};  // a page with the XSAVE image
+};
+
+struct SegmentState {
+  std::uint16_t selector{};
+  std::uint64_t base{};
+  std::uint32_t limit{};
+  std::uint32_t rights{};
+};
+
+// An exception to deliver at the next VM entry.
+struct PendingException {
+  bool present{};
+  std::uint8_t vector{};
+  bool has_error_code{};
+  std::uint32_t error_code{};
+};
+
+struct VpContext {
+  GuestRegisters registers;
+  SwappedState swapped;
+  VirtualApic apic;
+  EptTables* memory{};
+  std::uint64_t vmcs{};
+  std::uint16_t vpid{};
+  bool launched{};
+  bool halted{};
+  bool nmi_pending{};
+  std::uint8_t external_vector{};  // acknowledged from the 8259 and not yet delivered, 0 for none
+  PendingException exception;
+  std::uint64_t tsc_adjust{};
+  std::uint32_t primary{};  // the primary control word as last written
+  std::uint32_t pin{};
+
+  std::uint64_t gpr(unsigned number) const {
+    return number == arch::rsp ? read_vmcs(Field::guest_rsp) : registers.gpr[number];
+  }
+  void set_gpr(unsigned number, std::uint64_t value) {
+    if (number == arch::rsp) {
+      write_vmcs(Field::guest_rsp, value);
+    } else {
+      registers.gpr[number] = value;
+    }
+  }
+  std::uint32_t low(unsigned number) const { return static_cast<std::uint32_t>(gpr(number)); }
+};
+
+// Bitmaps and the control words that all VPs of one kind share.
+struct VpKind {
+  Controls controls;
+  std::uint64_t msr_bitmap{};
+  std::uint64_t io_bitmap_a{};
+  std::uint64_t io_bitmap_b{};
+};
+
+// Gives `vp` a VMCS in the state after INIT (SDM "Processor State After Reset"), current on return.
+void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory, std::uint16_t vpid,
+                       std::uint32_t apic_id);
+void destroy_vp_context(VpContext& vp);
+
+// Flat 32-bit protected mode with paging off, as PVH starts a kernel.
+void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp);
+
+// Puts the state outside the VMCS into the processor, and takes it out again.
+void load_swapped_state(VpContext& vp);
+void save_swapped_state(VpContext& vp);
+
+SegmentState read_segment(unsigned segment);
+void write_segment(unsigned segment, const SegmentState& state);
+
+// Past the instruction that caused the exit (SDM "Interrupt shadow" ends with it).
+void skip_instruction();
+
+void raise(VpContext& vp, arch::Vector vector, std::uint32_t error_code = 0);
+
+// Writes CR0 and CR4 as the guest's own MOV would: false is #GP.
+bool write_guest_cr0(std::uint64_t value);
+bool write_guest_cr4(std::uint64_t value);
+std::uint64_t read_guest_cr0();
+std::uint64_t read_guest_cr4();
+
+}  // namespace vitrine::hv
