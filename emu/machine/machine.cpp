@@ -1,0 +1,267 @@
+// Machine: construction, the loop that shares time between processors and chips, and whole-state visits.
+#include "emu/machine/machine.h"
+
+#include <algorithm>
+#include <array>
+
+#include "emu/arch/require.h"
+#include "emu/machine/memory_map.h"
+#include "emu/machine/scheduler.h"
+#include "emu/machine/snapshot.h"
+#include "emu/machine/state_hash.h"
+
+namespace vitrine::emu {
+
+namespace {
+
+/// ROM and test-board RAM are stored behind the guest's RAM.
+constexpr uint64_t kBehindRam = Board::kStorage;
+
+void map_ram(Bus& bus, uint64_t bytes) {
+  const uint64_t low = std::min(bytes, kLowRamLimit);
+  bus.map({Hpa{0}, low, BusRange::Kind::ram, 0, nullptr});
+  if (bytes > low) {
+    bus.map({Hpa{kHighRamStart}, bytes - low, BusRange::Kind::ram, low, nullptr});
+  }
+}
+
+}  // namespace
+
+std::string config_error(const MachineConfig& config) {
+  if (config.processors < 1 || config.processors > kMaxProcessors) {
+    return "a machine has 1 to " + std::to_string(kMaxProcessors) + " processors";
+  }
+  if (config.memory_bytes < kMinMemory || config.memory_bytes > kMaxMemory ||
+      config.memory_bytes % kPageSize != 0) {
+    return "a machine has 4 MiB to 64 GiB of memory, in whole pages";
+  }
+  if (arch::find_profile(config.cpu) == nullptr) {
+    return "there is no processor '" + config.cpu + "'; known are skylake-sp and max";
+  }
+  if (config.quantum == 0) return "the quantum is at least one cycle";
+  return "";
+}
+
+std::string_view stop_reason_name(StopReason reason) {
+  constexpr std::array<std::string_view, 8> kNames = {
+      "cycle limit", "instruction limit", "stopped",      "guest exit",
+      "power off",   "reset",             "triple fault", "deadlock"};
+  return kNames[static_cast<size_t>(reason)];
+}
+
+Machine::Machine(const MachineConfig& config)
+    : config_(config),
+      memory_(config.memory_bytes + kBehindRam),
+      bus_(memory_),
+      blocks_(bus_),
+      board_(config_, bus_, events_, *this) {
+  require(config_error(config).empty(), "the configuration was checked");
+  map_ram(bus_, config.memory_bytes);
+  board_.map_devices();
+  const arch::CpuProfile& profile = *arch::find_profile(config.cpu);
+  for (uint32_t i = 0; i < config.processors; ++i) {
+    CpuPorts& ports = *this;
+    cpus_.push_back(std::make_unique<Cpu>(i, bus_, blocks_, ports, profile));
+    cpus_.back()->seed_random(config.seed + i);
+    if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
+  }
+  board_.reset(Cycle{0});
+  for (const auto& cpu : cpus_) cpu->state.msr.apic_base = board_.apic_base(cpu->index());
+}
+
+Machine::~Machine() = default;
+
+BootResult Machine::boot(const BootRequest& request) {
+  const auto map = memory_map(config_.memory_bytes);
+  const Hpa rsdp = board_.write_acpi_tables();
+  return emu::boot(request, bus_, map, rsdp, *cpus_.front());
+}
+
+// --- Time ---
+
+Cycle Machine::now() const {
+  Cycle time = kNever;
+  for (const auto& cpu : cpus_) {
+    if (!cpu->idle()) time = std::min(time, cpu->now());
+  }
+  return time == kNever ? std::max(last_event_, cpus_[current_]->now()) : time;
+}
+
+uint64_t Machine::instructions() const {
+  uint64_t sum = 0;
+  for (const auto& cpu : cpus_) sum += cpu->state.retired;
+  return sum;
+}
+
+void Machine::stop() { cpus_[current_]->request_stop(); }
+
+void Machine::end(StopReason reason) {
+  if (ended_) return;
+  ended_ = true;
+  end_reason_ = reason;
+  cpus_[current_]->request_stop();
+}
+
+/// Processors that an event woke take their part in time from the event on.
+bool Machine::wake_idle(Cycle now) {
+  bool woken = false;
+  for (const auto& cpu : cpus_) {
+    if (cpu->state.activity == Activity::active || cpu->idle()) continue;
+    cpu->state.clock = std::max(cpu->state.clock, now);
+    woken = true;
+  }
+  return woken;
+}
+
+StopReason Machine::run(const RunRequest& request) {
+  ended_ = false;
+  for (;;) {
+    std::array<ProcessorTime, kMaxProcessors> times;
+    for (size_t i = 0; i < cpus_.size(); ++i) {
+      times[i] = {cpus_[i]->state.clock, cpus_[i]->idle()};
+    }
+    const auto processors = std::span{times}.first(cpus_.size());
+    Cycle time = machine_time(processors);
+    if (time == kNever) {
+      // Everybody waits: time passes to the next event, or stops for good.
+      if (events_.next() == kNever) return StopReason::deadlock;
+      if (events_.next() > request.until) {
+        last_event_ = request.until;
+        return StopReason::cycle_limit;
+      }
+      time = events_.next();
+    }
+    if (events_.next() <= time) {
+      last_event_ = events_.next();
+      const Cycle due = events_.next();
+      events_.run_until(due);
+      wake_idle(due);
+      if (ended_) return end_reason_;
+      continue;
+    }
+    if (time >= request.until) return StopReason::cycle_limit;
+    if (instructions() >= request.max_instructions) return StopReason::instruction_limit;
+
+    const Turn turn = next_turn(processors, config_.quantum);
+    current_ = turn.processor;
+    Cpu& cpu = *cpus_[current_];
+    RunLimits limits;
+    limits.deadline = std::min({turn.until, events_.next(), request.until});
+    limits.max_retired = cpu.state.retired + (request.max_instructions - instructions());
+    events_.set_horizon(&cpu.deadline());
+    const RunStop stop = cpu.run(limits);
+    events_.set_horizon(nullptr);
+    blocks_.collect();
+    if (ended_) return end_reason_;
+    if (stop == RunStop::observer) return StopReason::observer;
+  }
+}
+
+// --- Input ---
+
+void Machine::input(InputPort port, std::span<const uint8_t> bytes) {
+  InputEvent event{now(), port, {bytes.begin(), bytes.end()}};
+  input_log_.add(event);
+  board_.schedule_input(event);
+}
+
+void Machine::schedule_input(const InputLog& log) {
+  for (const InputEvent& event : log.events()) {
+    input_log_.add(event);
+    board_.schedule_input(event);
+  }
+}
+
+// --- What processors ask ---
+
+bool Machine::interrupt_pending(uint32_t processor, Cycle now) {
+  return board_.interrupt_pending(processor, now);
+}
+std::optional<uint8_t> Machine::acknowledge_interrupt(uint32_t processor, Cycle now) {
+  return board_.acknowledge_interrupt(processor, now);
+}
+uint8_t Machine::task_priority(uint32_t processor) { return board_.task_priority(processor); }
+void Machine::set_task_priority(uint32_t processor, uint8_t priority, Cycle now) {
+  board_.set_task_priority(processor, priority, now);
+}
+Result<void, Fault> Machine::set_apic_base(uint32_t processor, uint64_t value) {
+  return board_.set_apic_base(processor, value);
+}
+Result<uint64_t, Fault> Machine::read_apic_msr(uint32_t processor, uint32_t msr, Cycle now) {
+  return board_.read_apic_msr(processor, msr, now);
+}
+Result<void, Fault> Machine::write_apic_msr(uint32_t processor, uint32_t msr, uint64_t value,
+                                            Cycle now) {
+  return board_.write_apic_msr(processor, msr, value, now);
+}
+void Machine::tsc_changed(uint32_t processor, Cycle now) { board_.tsc_changed(processor, now); }
+void Machine::triple_fault(uint32_t, Cycle) { end(StopReason::triple_fault); }
+void Machine::set_ferr(uint32_t, bool level, Cycle now) { board_.set_ferr(level, now); }
+
+// --- What the board tells ---
+
+void Machine::processor_attention(uint32_t processor) { cpus_[processor]->attention(); }
+void Machine::processor_nmi(uint32_t processor) {
+  cpus_[processor]->state.nmi_pending = true;
+  cpus_[processor]->attention();
+}
+void Machine::processor_init(uint32_t processor) {
+  cpus_[processor]->state.init_pending = true;
+  cpus_[processor]->attention();
+}
+void Machine::processor_sipi(uint32_t processor, uint8_t vector) {
+  cpus_[processor]->state.sipi_pending = true;
+  cpus_[processor]->state.sipi_vector = vector;
+  cpus_[processor]->attention();
+}
+void Machine::guest_exit(uint32_t code) {
+  exit_code_ = code;
+  end(StopReason::guest_exit);
+}
+void Machine::power_off() { end(StopReason::power_off); }
+void Machine::reset_requested() { end(StopReason::reset); }
+uint64_t Machine::tsc_adjust(uint32_t processor) const {
+  return cpus_[processor]->state.msr.tsc_adjust;
+}
+
+// --- Whole state ---
+
+void Machine::visit(StateVisitor& v) {
+  v.enter("machine");
+  v.field("memory_bytes", config_.memory_bytes);
+  v.field("quantum", config_.quantum);
+  v.field("last_event", last_event_);
+  v.field("current", current_);
+  v.field("exit_code", exit_code_);
+  memory_.visit(v);
+  for (const auto& cpu : cpus_) cpu->visit(v);
+  board_.visit(v);
+  events_.visit(v);
+  v.leave();
+}
+
+uint64_t Machine::state_hash() {
+  StateHash hash;
+  visit(hash);
+  return hash.value();
+}
+
+std::vector<std::byte> Machine::save() {
+  SaveVisitor out;
+  visit(out);
+  return out.take();
+}
+
+bool Machine::load(std::span<const std::byte> snapshot) {
+  LoadVisitor in(snapshot);
+  visit(in);
+  for (const auto& cpu : cpus_) {
+    cpu->context_changed();
+    cpu->attention();
+    cpu->mmu.drop_all();
+  }
+  blocks_.clear();
+  return in.ok();
+}
+
+}  // namespace vitrine::emu
