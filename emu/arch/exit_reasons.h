@@ -142,7 +142,7 @@ inline constexpr auto kExitReasons = std::to_array<ExitReasonRow>({
     {ExitReason::ept_violation,           "EPT violation",           exit_info::qualification | exit_info::guest_linear_address | exit_info::guest_physical_address},
     {ExitReason::ept_misconfiguration,    "EPT misconfiguration",    exit_info::guest_physical_address},
     {ExitReason::invept,                  "INVEPT",                  kWithOperand},
-    {ExitReason::rdtscp,                  "RDTSCP",                  kInstruction | exit_info::instruction_information},
+    {ExitReason::rdtscp,                  "RDTSCP",                  kInstruction},
     {ExitReason::preemption_timer,        "VMX-preemption timer expired"},
     {ExitReason::invvpid,                 "INVVPID",                 kWithOperand},
     {ExitReason::wbinvd,                  "WBINVD",                  kInstruction},

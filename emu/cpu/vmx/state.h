@@ -1,26 +1,101 @@
-// The VMX part of a processor's architectural state.
+// The VMX part of a processor's architectural state, the current VMCS included.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "emu/arch/types.h"
+#include "emu/arch/vmcs_fields.h"
 #include "emu/mmu/state_visitor.h"
 
 namespace vitrine::emu::vmx {
 
+using arch::Field;
+
 inline constexpr uint64_t kNoVmcs = ~uint64_t{0};
+
+/// The data of a VMCS while it is current. It goes back to its region in memory by VMCLEAR, VMXOFF,
+/// or when another VMCS becomes current.
+struct Vmcs {
+  std::array<uint64_t, arch::kFieldCount> values{};
+  bool launched = false;
+
+  uint64_t operator[](Field field) const { return values[arch::field_slot(field)]; }
+  uint32_t word(Field field) const { return static_cast<uint32_t>((*this)[field]); }
+  void set(Field field, uint64_t value) {
+    values[arch::field_slot(field)] = value & arch::FieldEncoding{field}.mask();
+  }
+
+  void visit(StateVisitor& v) {
+    v.field("values", values);
+    v.field("launched", launched);
+  }
+};
+
+/// The event being delivered through the IDT, for an exit that interrupts the delivery.
+struct Vectoring {
+  uint32_t information = 0;
+  uint32_t error_code = 0;
+  uint32_t instruction_length = 0;
+
+  void visit(StateVisitor& v) {
+    v.field("information", information);
+    v.field("error_code", error_code);
+    v.field("instruction_length", instruction_length);
+  }
+};
+
+/// What an instruction boundary looked like: a change means that an instruction, an iteration of
+/// one or an event delivery completed.
+struct BoundaryMark {
+  uint64_t retired = 0;
+  uint64_t events = 0;
+  uint64_t rcx = 0;
+
+  friend bool operator==(const BoundaryMark&, const BoundaryMark&) = default;
+  void visit(StateVisitor& v) {
+    v.field("retired", retired);
+    v.field("events", events);
+    v.field("rcx", rcx);
+  }
+};
 
 struct State {
   bool on = false;       ///< between VMXON and VMXOFF
   bool nonroot = false;  ///< between VM entry and VM exit
+  bool aborted = false;  ///< a VMX abort has shut the processor down
   uint64_t vmxon_pointer = kNoVmcs;
   uint64_t current_vmcs = kNoVmcs;
+  Vmcs vmcs;
+
+  Vectoring vectoring;
+  Cycle preemption_deadline = kNever;
+  /// Monitor trap: not yet looked at since VM entry, pending at once, or compared with `mark`.
+  enum class Trap : uint8_t { unmarked, now, marked };
+  Trap trap = Trap::unmarked;
+  BoundaryMark mark;
+  uint64_t first_pause = 0;  ///< PAUSE loop: TSC of its first and its latest PAUSE; 0 before any
+  uint64_t last_pause = 0;
 
   void visit(StateVisitor& v) {
     v.field("on", on);
     v.field("nonroot", nonroot);
+    v.field("aborted", aborted);
     v.field("vmxon_pointer", vmxon_pointer);
     v.field("current_vmcs", current_vmcs);
+    v.enter("vmcs");
+    vmcs.visit(v);
+    v.leave();
+    v.enter("vectoring");
+    vectoring.visit(v);
+    v.leave();
+    v.field("preemption_deadline", preemption_deadline);
+    v.field("trap", trap);
+    v.enter("mark");
+    mark.visit(v);
+    v.leave();
+    v.field("first_pause", first_pause);
+    v.field("last_pause", last_pause);
   }
 };
 
