@@ -17,6 +17,7 @@ libcapstone-dev     header      capstone/capstone.h
 libcli11-dev        header      CLI/CLI.hpp
 nlohmann-json3-dev  header      nlohmann/json.hpp
 libdw-dev           header      elfutils/libdw.h
+nettle-dev          header      nettle/sha2.h
 '
 packages_for_check="$packages_for_run"'
 catch2              header      catch2/catch.hpp
@@ -114,7 +115,7 @@ finish_sysroot() {
   local file name
   find "$sysroot/usr" -name '*.pc' -exec sed -i -E "s#(=|-[IL])/usr#\1$sysroot/usr#g" {} +
   mkdir -p "$sysroot/runtime"
-  for file in "$sysroot"/usr/lib/*-linux-gnu/*.so.* "$sysroot"/usr/lib/llvm-*/lib/*.so.*; do
+  for file in "$sysroot"/usr/lib/{*-linux-gnu,llvm-*/lib}/*.{so,so.*}; do
     name=${file##*/}
     [ -e "$file" ] || continue
     compgen -G "/lib/*-linux-gnu/$name" >/dev/null || compgen -G "/usr/lib/*-linux-gnu/$name" >/dev/null ||

@@ -51,6 +51,7 @@ vitrine_find(benchmark benchmark benchmark::benchmark benchmark)
 vitrine_find(cli11 CLI11 CLI11::CLI11 CLI11)
 vitrine_find(json nlohmann_json nlohmann_json::nlohmann_json nlohmann_json)
 vitrine_find(dw "" "" libdw)
+vitrine_find(nettle "" "" nettle)
 vitrine_find(asmjit asmjit asmjit::asmjit "")
 
 # vitrine_library(NAME SOURCES files… [LINKS targets…] [FREESTANDING])

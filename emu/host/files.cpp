@@ -2,6 +2,7 @@
 #include "emu/host/files.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <system_error>
@@ -44,6 +45,24 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span{text.data(), text.size()}));
+}
+
+std::filesystem::path program_folder() {
+#ifdef _WIN32
+  return std::filesystem::current_path();
+#else
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path() : program.parent_path();
+#endif
+}
+
+std::filesystem::path cache_folder() {
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != 0) return std::filesystem::path(cache) / "vitrine";
+  const char* const home = std::getenv("HOME");
+  if (home == nullptr || *home == 0) return {};
+  return std::filesystem::path(home) / ".cache" / "vitrine";
 }
 
 }  // namespace vitrine::emu::host

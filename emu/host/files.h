@@ -22,4 +22,9 @@ std::vector<std::byte> read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
+/// Folder of the running program; empty when the host does not tell.
+std::filesystem::path program_folder();
+/// Per-user folder for fetched files, e.g. ~/.cache/vitrine; empty when there is none.
+std::filesystem::path cache_folder();
+
 }  // namespace vitrine::emu::host

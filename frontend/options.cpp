@@ -1,0 +1,97 @@
+// RunOptions: the options, their checks, and sizes with units.
+#include "frontend/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+
+namespace vitrine::ui {
+
+namespace {
+
+/// Seconds since 1970 of "2026-01-31T12:00:00" (UTC), by the civil-calendar formula.
+int64_t parse_instant(const std::string& text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  char tail = 0;
+  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%c", &year, &month, &day,
+                                 &hour, &minute, &second, &tail);
+  const bool date_only = fields == 3 && text.size() == 10;
+  const bool in_range = year >= 1970 && year < 2200 && month >= 1 && month <= 12 && day >= 1 &&
+                        day <= 31 && hour >= 0 && hour < 24 && minute >= 0 && minute < 60 &&
+                        second >= 0 && second < 60;
+  if ((fields != 6 && !date_only) || !in_range) {
+    throw UsageError("--rtc takes an instant like 2026-01-31T12:00:00, not '" + text + "'");
+  }
+  const int64_t y = month <= 2 ? year - 1 : year;
+  const int64_t era = y / 400;
+  const int64_t year_of_era = y - era * 400;
+  const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const int64_t day_of_era =
+      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  const int64_t days = era * 146097 + day_of_era - 719468;
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+}  // namespace
+
+uint64_t parse_size(const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string unit(end, text.data() + text.size());
+  unsigned shift = 0;
+  if (unit == "K" || unit == "k") shift = 10;
+  else if (unit == "M" || unit == "m") shift = 20;
+  else if (unit == "G" || unit == "g") shift = 30;
+  else if (!unit.empty()) shift = 64;
+  if (error != std::errc{} || shift == 64 || value > (~uint64_t{0} >> shift)) {
+    throw UsageError("'" + text + "' is not a size; give bytes, or a number with K, M or G");
+  }
+  return value << shift;
+}
+
+void add_run_options(CLI::App& command, RunOptions& o) {
+  command.add_option("image", o.image, "tour, hello, linux, or a file to boot");
+  command.add_option("--kernel", o.kernel, "kernel or payload file");
+  command.add_option("--initrd", o.initrd, "initial RAM disk");
+  command.add_option("--append", o.append, "kernel command line");
+  command.add_option("--module", o.modules, "boot module: 'FILE command line'; may be repeated");
+  command.add_option("--hv", o.hypervisor, "hypervisor below the kernel: builtin, none or a file");
+  command.add_option("-m,--memory", o.memory, "guest memory, e.g. 512M or 4G");
+  command.add_option("--smp", o.machine.processors, "processors, 1 to 8");
+  command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
+  command.add_option("--engine", o.engine, "auto or interpreter");
+  command.add_option("--timing", o.timing, "timing level: count");
+  command.add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles");
+  command.add_option("--until", o.until, "stop when this expression holds (help expressions)");
+  command.add_option("--serial", o.serial, "serial line: stdio, null or a file");
+  command.add_option_function<std::string>(
+      "--rtc", [&o](const std::string& text) { o.machine.rtc_seconds = parse_instant(text); },
+      "instant of the real-time clock at reset, UTC");
+  command.add_option("--seed", o.machine.seed, "seed of RDRAND and RDSEED");
+  command.add_option("--record", o.record, "write all input with its cycles to this file");
+  command.add_option("--replay", o.replay, "take the input from such a file");
+  command.add_option("--trace", o.trace, "write the events of the run to this file");
+  command.add_option("--svg", o.picture, "write the picture of the run to this file");
+  command.add_flag("--json", o.json, "print the result as JSON");
+  command.add_flag("-q,--quiet", o.quiet, "no timeline, only the guest's own output");
+}
+
+void finish_options(RunOptions& o) {
+  o.machine.memory_bytes = parse_size(o.memory);
+  if (const std::string why = emu::config_error(o.machine); !why.empty()) throw UsageError(why);
+  if (o.engine != "auto" && o.engine != "interpreter") {
+    throw UsageError("--engine is auto or interpreter, not '" + o.engine + "'");
+  }
+  if (o.timing != "count") throw UsageError("--timing is count, not '" + o.timing + "'");
+  if (!o.record.empty() && !o.replay.empty()) {
+    throw UsageError("--record and --replay exclude each other");
+  }
+  if (!o.image.empty() && !o.kernel.empty()) {
+    throw UsageError("give the image either by itself or with --kernel, not both");
+  }
+  if (o.image.empty() && o.kernel.empty()) {
+    throw UsageError("nothing to boot; name an image, e.g. 'vitrine run tour'");
+  }
+}
+
+}  // namespace vitrine::ui
