@@ -52,6 +52,16 @@ void hide_by_control(std::uint32_t leaf, std::uint32_t subleaf, CpuidResult& r) 
   }
 }
 
+// SDM "CPUID—CPU Identification", leaf 0DH: the size of the area ends with the AVX component.
+void hide_extended_state(std::uint32_t subleaf, CpuidResult& r) {
+  constexpr std::uint32_t kAvxComponent = 2;
+  if (subleaf == 0) {
+    const CpuidResult avx = cpuid(0xD, kAvxComponent);
+    r.ecx = avx.eax + avx.ebx;
+  }
+  if (subleaf > kAvxComponent) r = {};
+}
+
 }  // namespace
 
 CpuidResult guest_cpuid(const VpContext& vp, std::uint32_t leaf, std::uint32_t subleaf) {
@@ -74,6 +84,7 @@ CpuidResult guest_cpuid(const VpContext& vp, std::uint32_t leaf, std::uint32_t s
     r.ebx = (r.ebx & 0x00FFFFFF) | (vp.apic.id() << 24);
   }
   if (leaf == 0xB || leaf == 0x1F) r.edx = vp.apic.id();
+  if (leaf == 0xD) hide_extended_state(subleaf, r);
   return r;
 }
 
