@@ -1,0 +1,40 @@
+// Locks and the one order in which they are taken, checked on every acquisition.
+#pragma once
+
+#include <cstdint>
+
+namespace vitrine::hv {
+
+struct Hypervisor;
+
+// A processor takes locks in ascending rank only.
+//   tree       every Partition and what it owns: pools, maps, virtual processors, ports; held for
+//   one
+//              attempt of a hypercall, whose length a slice bounds
+//   event_log  one per group: buffers, lists and masks
+//   synic      message queues, message and event-flag pages, timers
+enum class LockRank : std::uint32_t { none, tree, event_log, synic };
+
+struct Lock {
+  std::uint32_t holder{};  // logical processor + 1, 0 while free
+  LockRank rank{};
+  std::uint32_t depth{};  // the holder may take it again
+  std::uint32_t reserved{};
+};
+
+// Holds a lock for the scope. The holder may enter again: posting a message can lead back to the
+// log.
+class Guard {
+ public:
+  Guard(Hypervisor& hv, std::uint32_t processor, Lock& lock);
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  Hypervisor& hv_;
+  Lock& lock_;
+  std::uint32_t processor_;
+};
+
+}  // namespace vitrine::hv
