@@ -183,14 +183,11 @@ template <Binary T>
   if (is_signaling(a) || is_signaling(b)) env.raise(kInvalid);
   return quieted(is_nan(a) ? a : b);
 }
-// x87 prefers a quiet NaN to a signaling one, then the larger significand, then the positive sign.
+// x87 prefers the larger significand, hence a quiet NaN to a signaling one, then the positive sign.
 [[nodiscard]] constexpr F80 propagate_nan(Env& env, F80 a, F80 b) {
-  const bool a_signals = is_signaling(a);
-  const bool b_signals = is_signaling(b);
-  if (a_signals || b_signals) env.raise(kInvalid);
+  if (is_signaling(a) || is_signaling(b)) env.raise(kInvalid);
   if (!is_nan(a)) return quieted(b);
   if (!is_nan(b)) return quieted(a);
-  if (a_signals != b_signals) return a_signals ? b : a;
   if (a.significand != b.significand) return quieted(a.significand > b.significand ? a : b);
   return quieted(sign_of(a) ? b : a);
 }

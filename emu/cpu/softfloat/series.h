@@ -29,21 +29,30 @@ constexpr uint128_t kOneFixed = join(kTopBit, 0);
   const uint128_t significand = multiply_high(a.significand, b.significand);
   return normalize(a.sign != b.sign, a.exponent + b.exponent + 1, significand);
 }
+
+// One 64-bit digit of a long division: rest x 2^64 / divisor with rest < divisor. The estimate from
+// the divisor's upper half is at most two too large; rest becomes the remainder.
+[[nodiscard]] constexpr uint64_t next_digit(uint128_t& rest, uint128_t divisor) {
+  const uint64_t upper = high_half(divisor);
+  uint64_t digit = ~uint64_t{0};
+  if (high_half(rest) < upper) digit = static_cast<uint64_t>(rest / upper);
+  uint128_t left = rest - static_cast<uint128_t>(digit) * upper;
+  uint128_t lower = static_cast<uint128_t>(digit) * low_half(divisor);
+  while (high_half(left) == 0 && lower > left << 64) {
+    --digit;
+    left += upper;
+    lower -= low_half(divisor);
+  }
+  rest = (left << 64) - lower;
+  return digit;
+}
 [[nodiscard]] constexpr Unrounded divide(const Unrounded& a, const Unrounded& b) {
   const bool below_one = a.significand < b.significand;
   uint128_t rest = below_one ? a.significand : a.significand >> 1;
-  uint128_t whole = 0;
-  for (int i = 0; i < 128; ++i) {
-    const bool carry = static_cast<int128_t>(rest) < 0;
-    rest <<= 1;
-    whole <<= 1;
-    if (carry || rest >= b.significand) {
-      rest -= b.significand;
-      whole |= 1;
-    }
-  }
+  const uint64_t upper = next_digit(rest, b.significand);
+  const uint64_t lower = next_digit(rest, b.significand);
   const int32_t exponent = a.exponent - b.exponent - (below_one ? 1 : 0);
-  return normalize(a.sign != b.sign, exponent, whole);
+  return normalize(a.sign != b.sign, exponent, join(upper, lower));
 }
 
 // A magnitude below 1 as a fraction of 2^128.
