@@ -95,12 +95,8 @@ class Cpu final : public AccessClock {
   /// Read-modify-write: checks write rights, returns the old value; commit() then cannot fail.
   template <class T>
   Result<T, Fault> begin_modify(const Insn& insn) {
-    const uint64_t offset = effective_address(insn);
-    const auto gva = linear(insn.segment, offset, sizeof(T), true, insn.flags & insn_flag::checked);
-    if (!gva) return Err{gva.error()};
-    const auto old = mmu.begin_modify<T>(*gva);
-    if (!old) [[unlikely]] return Err{locate_fault(old.error(), insn.segment)};
-    return old;
+    return begin_modify_at<T>(insn.segment, effective_address(insn),
+                              insn.flags & insn_flag::checked);
   }
   template <class T>
   void commit(const T& value) {
@@ -124,6 +120,14 @@ class Cpu final : public AccessClock {
     const auto stored = mmu.write<T>(*gva, value);
     if (!stored) [[unlikely]] return Err{locate_fault(stored.error(), segment)};
     return stored;
+  }
+  template <class T>
+  Result<T, Fault> begin_modify_at(uint8_t segment, uint64_t offset, bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), true, checked);
+    if (!gva) return Err{gva.error()};
+    const auto old = mmu.begin_modify<T>(*gva);
+    if (!old) [[unlikely]] return Err{locate_fault(old.error(), segment)};
+    return old;
   }
   /// Linear address after segmentation: limit, type and canonical checks (SDM "Limit Checking",
   /// "Type Checking", "Canonical Addressing"). #SS for SS, else #GP.
