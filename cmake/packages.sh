@@ -96,6 +96,9 @@ apt_into_sysroot() {
   "${apt[@]}" update >&2 || return 1
   packages=$("${apt[@]}" -s install "$@" | awk '$1 == "Inst" {print $2}') || return 1
   [ -n "$packages" ] || return 1
+  # clang finds its runtime beside itself only.
+  case " $* " in *' libclang-rt-14-dev '*) packages+=' clang-14 libclang-common-14-dev' ;; esac
+  packages=$(tr ' ' '\n' <<<"$packages" | sort -u)
   # shellcheck disable=SC2086 # one word per package
   (cd "$state/archives" && "${apt[@]}" download $packages >&2) || return 1
   mkdir -p "$sysroot/usr/lib" "$sysroot/usr/lib64" "$sysroot/usr/bin" "$sysroot/usr/sbin"

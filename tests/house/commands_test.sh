@@ -12,6 +12,9 @@ tree=$scratch/tree
 mkdir -p "$tree/frontend" "$tree/tests/frontend" "$tree/tests/guest"
 cp -r "$root/run" "$root/check" "$root/cmake" "$root/CMakeLists.txt" "$tree/"
 cp "$root"/tests/{CMakeLists.txt,main.cpp,skip.h} "$tree/tests/"
+# Where the packages had to be unpacked, they are not fetched a second time.
+mkdir -p "$tree/build"
+[ ! -d "$root/build/sysroot" ] || ln -s "$root/build/sysroot" "$tree/build/sysroot"
 cat >"$tree/frontend/CMakeLists.txt" <<'END'
 vitrine_program(vitrine SOURCES main.cpp)
 END
