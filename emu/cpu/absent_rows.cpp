@@ -3,14 +3,10 @@
 
 namespace vitrine::emu {
 
-std::span<const Row> integer_rows() { return {}; }
-std::span<const Row> control_flow_rows() { return {}; }
-std::span<const Row> string_rows() { return {}; }
 std::span<const Row> system_rows() { return {}; }
 std::span<const Row> segment_rows() { return {}; }
 std::span<const Row> x87_rows() { return {}; }
 std::span<const Row> mmx_rows() { return {}; }
 std::span<const Row> sse_rows() { return {}; }
-std::span<const Row> vmx_rows() { return {}; }
 
 }  // namespace vitrine::emu
