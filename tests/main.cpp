@@ -1,4 +1,5 @@
-// The entry point of every test program: Catch2's runner, plus one line of counts that ./check adds up.
+// The entry point of every test program: Catch2's runner, plus one line of counts that ./check adds
+// up.
 #define CATCH_CONFIG_RUNNER
 #include <array>
 #include <catch2/catch.hpp>
