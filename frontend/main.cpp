@@ -1,0 +1,54 @@
+// vitrine: the command line.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+
+#include "emu/host/files.h"
+#include "emu/machine/boot/boot.h"
+#include "frontend/commands/commands.h"
+#include "frontend/expression/expression.h"
+
+namespace {
+
+using vitrine::ui::ExitCode;
+
+int say(ExitCode code, const std::string& sentence) {
+  std::fprintf(stderr, "vitrine: %s\n", sentence.c_str());
+  return vitrine::ui::number(code);
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app{"A deterministic x86-64 machine with VMX, and a hypervisor to watch in it"};
+  app.require_subcommand(1);
+  vitrine::ui::RunOptions run_options;
+  CLI::App* const run = app.add_subcommand("run", "boot an image and run it");
+  vitrine::ui::add_run_options(*run, run_options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and errors itself; its codes are not ours.
+    const bool fine = app.exit(error) == 0;
+    return vitrine::ui::number(fine ? ExitCode::success : ExitCode::usage);
+  }
+  vitrine::ui::finish_options(run_options);
+  return vitrine::ui::number(vitrine::ui::run_command(run_options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const vitrine::ui::UsageError& error) {
+    return say(ExitCode::usage, error.what());
+  } catch (const vitrine::ui::ExpressionError& error) {
+    return say(ExitCode::usage, error.what());
+  } catch (const vitrine::emu::BootError& error) {
+    return say(ExitCode::usage, error.what());
+  } catch (const vitrine::emu::host::HostError& error) {
+    return say(ExitCode::usage, error.what());
+  } catch (const std::bad_alloc&) {
+    return say(ExitCode::usage, "the host has not enough memory for this machine");
+  }
+}

@@ -1,0 +1,86 @@
+// Recorder: watches a running machine and writes down transitions, hypercalls and changes of mode.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "emu/cpu/observer.h"
+#include "emu/machine/machine.h"
+#include "frontend/images.h"
+#include "frontend/inspect/hypervisor_view.h"
+#include "frontend/record/events.h"
+
+namespace vitrine::ui {
+
+/// Costs no simulated cycle: it reads, and marks lines of memory as watched. Objects of the
+/// hypervisor are found through its image's own symbol and followed by their layouts.
+class Recorder final : public emu::CpuObserver, public emu::WatchSink {
+ public:
+  Recorder(emu::Machine& machine, const BootPlan& plan);
+  ~Recorder() override;
+
+  const std::vector<Transition>& transitions() const { return transitions_; }
+  const std::vector<HypercallEvent>& hypercalls() const { return hypercalls_; }
+  const std::vector<PoolSample>& pool_samples() const { return pool_samples_; }
+  const std::vector<LaneChange>& lanes() const { return lanes_; }
+  const std::vector<InterruptEvent>& interrupts() const { return interrupts_; }
+  /// Exits by reason number.
+  const std::map<uint32_t, uint64_t>& exits() const { return exits_; }
+  HypervisorView view() const;
+  bool knows_hypervisor() const { return root_object_.has_value(); }
+
+  /// Called as things happen.
+  std::function<void(const Transition&)> on_transition;
+  std::function<void(const HypercallEvent&)> on_hypercall;
+  /// A VM exit with this reason number, after it was recorded.
+  std::function<void(uint32_t)> on_exit;
+
+  // CpuObserver
+  void retired(const emu::Cpu& cpu, const emu::Insn& insn, uint64_t rip) override;
+  void interrupt(const emu::Cpu& cpu, uint8_t vector, bool software) override;
+  void vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t qualification) override;
+  void vm_entry(const emu::Cpu& cpu) override;
+  // WatchSink
+  void watched_write(uint64_t offset, std::span<const std::byte> before,
+                     std::span<const std::byte> after) override;
+
+  /// "hv: finalize_step+0x1c" for an address as seen in root mode (hv) or by a guest.
+  std::string describe(bool root_mode, uint64_t rip) const;
+
+ private:
+  /// What is being measured on one processor.
+  struct Running {
+    std::optional<size_t> hypercall;  ///< index into hypercalls_, while its exit is handled
+    emu::Cycle mark;                  ///< phases account for everything up to here
+    uint64_t vmcall_cost = 0;
+  };
+
+  void follow_objects();
+  void watch(uint64_t address, uint64_t size);
+  Place place(const emu::Cpu& cpu) const;
+  Phase& phase(Attempt& attempt, const std::string& name);
+  void compare(const HypervisorView& now);
+  Lane lane_of(const emu::Cpu& cpu) const;
+  void note_lane(const emu::Cpu& cpu);
+  std::optional<size_t> pending_call(uint64_t vmcs) const;
+
+  emu::Machine& machine_;
+  const BootPlan& plan_;
+  std::optional<emu::Hpa> root_object_;
+  HypervisorView last_;
+  std::set<uint64_t> watched_lines_;
+  std::vector<uint64_t> root_vmcs_;  ///< by processor: the first VMCS entered; 0 for none yet
+  std::vector<Running> running_;
+  std::vector<Transition> transitions_;
+  std::vector<HypercallEvent> hypercalls_;
+  std::vector<PoolSample> pool_samples_;
+  std::vector<LaneChange> lanes_;
+  std::vector<InterruptEvent> interrupts_;
+  std::map<uint32_t, uint64_t> exits_;
+};
+
+}  // namespace vitrine::ui

@@ -1,0 +1,75 @@
+// Session: construction from options, and the loop that serves the terminal between slices of time.
+#include "frontend/session.h"
+
+#include <algorithm>
+
+#include "emu/host/files.h"
+#include "emu/host/terminal.h"
+
+namespace vitrine::ui {
+
+namespace {
+
+/// What the exit port reports when the guest wrote 0: (value << 1) | 1.
+constexpr uint32_t kGuestSuccess = 1;
+
+/// Guest cycles between two looks at the terminal: 5 ms of guest time.
+constexpr uint64_t kSlice = 10'000'000;
+
+}  // namespace
+
+void SerialCapture::output(emu::OutputPort port, std::span<const uint8_t> bytes, emu::Cycle now) {
+  if (port != emu::OutputPort::serial) return;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  text_ += text;
+  if (on_text) on_text(text, now);
+}
+
+Session::Session(const RunOptions& options) : options_(options), plan_(plan_boot(options)) {
+  machine_ = std::make_unique<emu::Machine>(options.machine);
+  machine_->set_output(&serial_);
+  machine_->boot(plan_.request);
+  if (!options.replay.empty()) {
+    const auto bytes = emu::host::read_file(options.replay);
+    std::string why;
+    const auto log = emu::InputLog::parse(
+        {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, why);
+    if (!log) throw UsageError("'" + options.replay + "' is not a recording: " + why);
+    machine_->schedule_input(*log);
+  }
+  interactive_ = options.serial == "stdio" && options.replay.empty();
+}
+
+emu::StopReason Session::run(emu::Cycle until) {
+  if (!interactive_) return machine_->run({.until = until});
+  emu::host::RawTerminal terminal;
+  for (;;) {
+    const bool idle_end = terminal.ended();
+    const emu::Cycle slice_end = std::min(until, machine_->now() + kSlice);
+    const emu::StopReason reason = machine_->run({.until = slice_end});
+    const bool waiting = reason == emu::StopReason::deadlock;
+    if (reason != emu::StopReason::cycle_limit && !waiting) return reason;
+    if (waiting && idle_end) return reason;
+    if (!waiting && machine_->now() >= until) return reason;
+    const auto typed = terminal.poll(waiting ? 100 : 0);
+    if (!typed.empty()) machine_->input(emu::InputPort::serial, typed);
+  }
+}
+
+ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code, bool has_until) {
+  switch (reason) {
+    case emu::StopReason::power_off: return ExitCode::success;
+    case emu::StopReason::guest_exit:
+      return guest_code == kGuestSuccess ? ExitCode::success : ExitCode::assertion_failed;
+    case emu::StopReason::observer: return ExitCode::success;
+    case emu::StopReason::reset: return ExitCode::success;
+    case emu::StopReason::cycle_limit:
+    case emu::StopReason::instruction_limit:
+      return has_until ? ExitCode::success : ExitCode::budget_exceeded;
+    case emu::StopReason::triple_fault:
+    case emu::StopReason::deadlock: return ExitCode::guest_crash;
+  }
+  return ExitCode::guest_crash;
+}
+
+}  // namespace vitrine::ui
