@@ -41,12 +41,17 @@ class EventQueue {
   /// Fires, in order, every event due at or before `now`; each sees its own due time as `now`.
   void run_until(Cycle now);
 
+  /// While set, `*horizon` (the running processor's deadline) is lowered to whatever is scheduled to
+  /// happen before it, so that a timer armed in this slice of time still fires on its cycle.
+  void set_horizon(Cycle* horizon) { horizon_ = horizon; }
+
   void visit(StateVisitor& v);
 
  private:
   std::vector<Event> events_;  // ascending by (when, sequence)
   std::vector<EventTarget*> targets_;
   uint64_t next_sequence_ = 0;
+  Cycle* horizon_ = nullptr;
 };
 
 }  // namespace vitrine::emu
