@@ -165,6 +165,10 @@ class Cpu final : public AccessClock {
   uint64_t take_fault_debug() { return std::exchange(fault_debug_, 0); }
   /// RIP where the current instruction starts.
   uint64_t current_rip(const Insn& insn) const { return state.rip() - insn.length; }
+  /// For observers: RIP of the instruction being executed, or of the next one between instructions.
+  uint64_t executing_rip() const {
+    return running_ != nullptr ? current_rip(*current_) : state.rip();
+  }
   /// Near transfer: masks to the operand size, checks canonicality or the CS limit (#GP(0)).
   Flow jump(uint64_t target, uint8_t operand_bytes);
   /// Whether `address` is canonical for the profile's linear width (48 bits).
@@ -189,6 +193,8 @@ class Cpu final : public AccessClock {
 
   /// Clock at the current instruction, its own cost not included.
   Cycle now() const override;
+  /// Clock at the start of the current instruction: now() without what it has been charged so far.
+  Cycle instruction_clock() const { return Cycle{now().value - extra_cycles_}; }
   /// Adds cycles of a serialising event; ends the block.
   void charge(uint64_t cycles);
   /// The block ends after the current instruction.
