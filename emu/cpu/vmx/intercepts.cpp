@@ -21,7 +21,7 @@ using arch::ControlWord;
 using arch::CrAccess;
 using arch::ExitReason;
 
-enum class When : uint8_t { always, never, primary, secondary };
+enum class When : uint8_t { always, never, primary, secondary, xss_bitmap };
 
 /// When an instruction exits, and the secondary control without which it is #UD.
 struct InterceptRow {
@@ -54,8 +54,8 @@ constexpr auto kIntercepts = std::to_array<InterceptRow>({
     {Intercept::getsec,           ExitReason::getsec,           When::always},
     {Intercept::gdtr_idtr_access, ExitReason::gdtr_idtr_access, When::secondary, secondary::descriptor_table_exiting, 0, true},
     {Intercept::ldtr_tr_access,   ExitReason::ldtr_tr_access,   When::secondary, secondary::descriptor_table_exiting, 0, true},
-    {Intercept::xsaves,           ExitReason::xsaves,           When::never,     0, secondary::enable_xsaves},
-    {Intercept::xrstors,          ExitReason::xrstors,          When::never,     0, secondary::enable_xsaves},
+    {Intercept::xsaves,           ExitReason::xsaves,           When::xss_bitmap, 0, secondary::enable_xsaves, true},
+    {Intercept::xrstors,          ExitReason::xrstors,          When::xss_bitmap, 0, secondary::enable_xsaves, true},
 });
 // clang-format on
 
@@ -83,13 +83,18 @@ bool pause_loop_ends(Cpu& cpu) {
   return now - cpu.vmx.first_pause > cpu.vmx.vmcs[Field::ple_window];
 }
 
-bool is_set(Cpu& cpu, const InterceptRow& row) {
+bool is_set(const Cpu& cpu, const InterceptRow& row) {
   const Vmcs& v = cpu.vmx.vmcs;
   switch (row.when) {
     case When::always: return true;
     case When::never: return false;
     case When::primary: return primary_on(v, row.mask);
     case When::secondary: return secondary_on(v, row.mask);
+    case When::xss_bitmap: {
+      const uint64_t asked =
+          (cpu.state.regs[arch::rdx] << 32) | (cpu.state.regs[arch::rax] & 0xFFFFFFFF);
+      return (asked & cpu.state.msr.xss & v[Field::xss_exiting_bitmap]) != 0;
+    }
   }
   return false;
 }
