@@ -65,6 +65,7 @@ Machine::Machine(const MachineConfig& config)
     cpus_.back()->seed_random(config.seed + i);
     if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
   }
+  turn_.until = kNever;
   board_.reset(Cycle{0});
   for (const auto& cpu : cpus_) cpu->state.msr.apic_base = board_.apic_base(cpu->index());
 }
@@ -84,7 +85,13 @@ Cycle Machine::now() const {
   for (const auto& cpu : cpus_) {
     if (!cpu->idle()) time = std::min(time, cpu->now());
   }
-  return time == kNever ? std::max(last_event_, cpus_[current_]->now()) : time;
+  return time == kNever ? waited_until_ : time;
+}
+
+Cycle Machine::latest() const {
+  Cycle time = waited_until_;
+  for (const auto& cpu : cpus_) time = std::max(time, cpu->now());
+  return time;
 }
 
 uint64_t Machine::instructions() const {
@@ -93,24 +100,34 @@ uint64_t Machine::instructions() const {
   return sum;
 }
 
-void Machine::stop() { cpus_[current_]->request_stop(); }
+void Machine::stop() { cpus_[turn_.processor]->request_stop(); }
 
 void Machine::end(StopReason reason) {
   if (ended_) return;
   ended_ = true;
   end_reason_ = reason;
-  cpus_[current_]->request_stop();
+  stop();
 }
 
-/// Processors that an event woke take their part in time from the event on.
-bool Machine::wake_idle(Cycle now) {
-  bool woken = false;
+/// What is due at `now` happens: events first, then input from outside.
+void Machine::happen(Cycle now) {
+  waited_until_ = std::max(waited_until_, now);
+  events_.run_until(now);
+  while (next_input_ < inputs_.size() && inputs_[next_input_].when <= now) {
+    const InputEvent& event = inputs_[next_input_++];
+    board_.receive(event.port, event.bytes, now);
+  }
+  // Processors that were woken take their part in time from now on.
   for (const auto& cpu : cpus_) {
     if (cpu->state.activity == Activity::active || cpu->idle()) continue;
     cpu->state.clock = std::max(cpu->state.clock, now);
-    woken = true;
+    turn_.until = std::min(turn_.until, cpu->state.clock + config_.quantum);
   }
-  return woken;
+}
+
+Cycle Machine::next_happening() const {
+  const Cycle input = next_input_ < inputs_.size() ? inputs_[next_input_].when : kNever;
+  return std::min(events_.next(), input);
 }
 
 StopReason Machine::run(const RunRequest& request) {
@@ -121,32 +138,30 @@ StopReason Machine::run(const RunRequest& request) {
       times[i] = {cpus_[i]->state.clock, cpus_[i]->idle()};
     }
     const auto processors = std::span{times}.first(cpus_.size());
-    Cycle time = machine_time(processors);
-    if (time == kNever) {
-      // Everybody waits: time passes to the next event, or stops for good.
-      if (events_.next() == kNever) return StopReason::deadlock;
-      if (events_.next() > request.until) {
-        last_event_ = request.until;
-        return StopReason::cycle_limit;
-      }
-      time = events_.next();
+    const Cycle next = next_happening();
+    const Cycle time = machine_time(processors);
+    if (time == kNever && next == kNever) return StopReason::deadlock;
+    if (time == kNever && next > request.until) {
+      waited_until_ = std::max(waited_until_, request.until);
+      return StopReason::cycle_limit;
     }
-    if (events_.next() <= time) {
-      last_event_ = events_.next();
-      const Cycle due = events_.next();
-      events_.run_until(due);
-      wake_idle(due);
+    if (next <= time) {
+      happen(next);
       if (ended_) return end_reason_;
       continue;
     }
     if (time >= request.until) return StopReason::cycle_limit;
     if (instructions() >= request.max_instructions) return StopReason::instruction_limit;
 
-    const Turn turn = next_turn(processors, config_.quantum);
-    current_ = turn.processor;
-    Cpu& cpu = *cpus_[current_];
+    // A turn that was cut by a limit of ours goes on; only guest causes end it.
+    const ProcessorTime& running = processors[turn_.processor];
+    const bool goes_on = turn_.any && !running.idle && running.clock < turn_.until &&
+                         running.clock < next;
+    if (!goes_on) turn_ = next_turn(processors, config_.quantum);
+    Cpu& cpu = *cpus_[turn_.processor];
+    if (cpu.state.clock >= request.until) return StopReason::cycle_limit;
     RunLimits limits;
-    limits.deadline = std::min({turn.until, events_.next(), request.until});
+    limits.deadline = std::min({turn_.until, next, request.until});
     limits.max_retired = cpu.state.retired + (request.max_instructions - instructions());
     events_.set_horizon(&cpu.deadline());
     const RunStop stop = cpu.run(limits);
@@ -160,15 +175,17 @@ StopReason Machine::run(const RunRequest& request) {
 // --- Input ---
 
 void Machine::input(InputPort port, std::span<const uint8_t> bytes) {
-  InputEvent event{now(), port, {bytes.begin(), bytes.end()}};
+  // Stamped behind everything that has been executed, so that a replay, which knows of it earlier,
+  // does the same.
+  InputEvent event{latest(), port, {bytes.begin(), bytes.end()}};
   input_log_.add(event);
-  board_.schedule_input(event);
+  inputs_.push_back(std::move(event));
 }
 
 void Machine::schedule_input(const InputLog& log) {
   for (const InputEvent& event : log.events()) {
     input_log_.add(event);
-    board_.schedule_input(event);
+    inputs_.push_back(event);
   }
 }
 
@@ -230,8 +247,9 @@ void Machine::visit(StateVisitor& v) {
   v.enter("machine");
   v.field("memory_bytes", config_.memory_bytes);
   v.field("quantum", config_.quantum);
-  v.field("last_event", last_event_);
-  v.field("current", current_);
+  v.field("turn", turn_.any);
+  v.field("turn_processor", turn_.processor);
+  v.field("turn_until", turn_.until);
   v.field("exit_code", exit_code_);
   memory_.visit(v);
   for (const auto& cpu : cpus_) cpu->visit(v);
@@ -257,7 +275,6 @@ bool Machine::load(std::span<const std::byte> snapshot) {
   visit(in);
   for (const auto& cpu : cpus_) {
     cpu->context_changed();
-    cpu->attention();
     cpu->mmu.drop_all();
   }
   blocks_.clear();

@@ -13,6 +13,7 @@
 #include "emu/machine/boot/boot.h"
 #include "emu/machine/config.h"
 #include "emu/machine/input_log.h"
+#include "emu/machine/scheduler.h"
 
 namespace vitrine::emu {
 
@@ -67,7 +68,7 @@ class Machine final : private CpuPorts, private BoardEvents {
   const Cpu& cpu(uint32_t index) const { return *cpus_[index]; }
   uint32_t processors() const { return static_cast<uint32_t>(cpus_.size()); }
   /// The processor whose instruction runs or ran last.
-  uint32_t current_processor() const { return current_; }
+  uint32_t current_processor() const { return turn_.processor; }
   Board& board() { return board_; }
   BlockCache& blocks() { return blocks_; }
 
@@ -107,8 +108,13 @@ class Machine final : private CpuPorts, private BoardEvents {
   void reset_requested() override;
   uint64_t tsc_adjust(uint32_t processor) const override;
 
+  Cycle machine_now() const override { return now(); }
+
   void end(StopReason reason);
-  bool wake_idle(Cycle now);
+  void happen(Cycle now);
+  Cycle next_happening() const;
+  /// No processor has executed anything later than this.
+  Cycle latest() const;
 
   MachineConfig config_;
   Memory memory_;
@@ -117,10 +123,13 @@ class Machine final : private CpuPorts, private BoardEvents {
   EventQueue events_;
   Board board_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
-  InputLog input_log_;
 
-  Cycle last_event_;  ///< machine time while every processor idles
-  uint32_t current_ = 0;
+  InputLog input_log_;
+  std::vector<InputEvent> inputs_;  ///< the world outside: not part of the state
+  size_t next_input_ = 0;
+  Cycle waited_until_;  ///< machine time while every processor idles: where a stop left the clock
+
+  Turn turn_;  ///< whose turn it is; outlives stops that are not the guest's
   bool ended_ = false;
   StopReason end_reason_{};
   uint32_t exit_code_ = 0;

@@ -1,10 +1,12 @@
 // Loader: what the boot protocols share: placing bytes in free RAM and the entry states they promise.
 #pragma once
 
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "emu/arch/require.h"
 #include "emu/machine/boot/boot.h"
 #include "emu/machine/boot/elf_file.h"
 
@@ -45,8 +47,9 @@ class ByteWriter {
  public:
   template <class T>
   void put(T value) {
-    const auto bytes = std::as_bytes(std::span{&value, 1});
-    data.insert(data.end(), bytes.begin(), bytes.end());
+    const size_t at = data.size();
+    data.resize(at + sizeof(T));
+    set(at, value);
   }
   void text(std::string_view s) {
     for (const char c : s) put(c);
@@ -57,8 +60,8 @@ class ByteWriter {
   }
   template <class T>
   void set(size_t offset, T value) {
-    const auto bytes = std::as_bytes(std::span{&value, 1});
-    std::copy(bytes.begin(), bytes.end(), data.begin() + static_cast<ptrdiff_t>(offset));
+    require(offset + sizeof(T) <= data.size(), "set() overwrites what was put");
+    std::memcpy(data.data() + offset, &value, sizeof(T));
   }
 
   std::vector<std::byte> data;
