@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "emu/arch/types.h"
 #include "emu/devices/event_queue.h"
@@ -53,6 +54,37 @@ class Device : public BusTarget, public EventTarget {
   virtual std::string inspect() const = 0;
 
   void fire(uint32_t, uint64_t, Cycle) override {}
+};
+
+/// A chip whose registers are one byte wide. Wider accesses are cut into bytes, lowest first, as the
+/// bus of a PC does for 8-bit devices; bytes behind the chip's last register read as ones.
+class ByteDevice : public Device {
+ public:
+  uint64_t read(uint64_t offset, unsigned size, const BusAccess& access) final;
+  void write(uint64_t offset, unsigned size, uint64_t value, const BusAccess& access) final;
+  uint64_t peek(uint64_t offset, unsigned size) const final;
+
+ protected:
+  virtual uint8_t read_byte(uint64_t offset, Cycle now) = 0;
+  virtual void write_byte(uint64_t offset, uint8_t value, Cycle now) = 0;
+  virtual uint8_t peek_byte(uint64_t offset) const = 0;
+};
+
+/// All ones of an access of `size` bytes: what an empty bus reads as.
+constexpr uint64_t open_bus(unsigned size) {
+  return size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
+}
+
+/// Gathers the lines of inspect().
+class Facts {
+ public:
+  Facts& hex(std::string_view name, uint64_t value, unsigned digits);
+  Facts& number(std::string_view name, uint64_t value);
+  Facts& word(std::string_view name, std::string_view value);
+  std::string text() { return std::move(text_); }
+
+ private:
+  std::string text_;
 };
 
 }  // namespace vitrine::emu

@@ -63,8 +63,8 @@ void EventQueue::visit(StateVisitor& v) {
       std::memcpy(&record, image.data() + at, sizeof(Record));
       // A snapshot is input: an event for nobody is dropped, the order is made anew.
       if (record.target >= targets_.size()) continue;
-      events_.push_back({Cycle{record.when}, record.sequence, record.target, record.kind,
-                         record.data});
+      events_.push_back(
+          {Cycle{record.when}, record.sequence, record.target, record.kind, record.data});
     }
     std::sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
       return a.when != b.when ? a.when < b.when : a.sequence < b.sequence;
