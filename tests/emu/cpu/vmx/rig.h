@@ -9,6 +9,7 @@
 
 #include "emu/arch/cpuid_profile.h"
 #include "emu/arch/require.h"
+#include "emu/arch/vm_instruction_error.h"
 #include "emu/cpu/cpu.h"
 #include "emu/cpu/instruction_table.h"
 #include "emu/cpu/vmx/controls.h"
@@ -53,6 +54,9 @@ inline constexpr uint64_t kVmcsB = 0x12000;
 inline constexpr uint64_t kOperand = 0x20000;
 inline constexpr uint64_t kBitmaps = 0x30000;
 inline constexpr uint64_t kRootRip = 0x6000;
+inline constexpr uint64_t kHandler = 0x7000;  // of every vector
+inline constexpr uint64_t kIdt = 0x40000;
+inline constexpr uint64_t kGdt = 0x41000;
 
 struct Rig {
   Memory memory{uint64_t{4} << 20};
@@ -63,8 +67,8 @@ struct Rig {
 
   explicit Rig(const arch::CpuProfile& profile = kVmxProfile)
       : cpu((map(), 0), bus, blocks, ports, profile) {
-    poke<uint64_t>(kTables, kTables + 0x1000 + 7);
-    poke<uint64_t>(kTables + 0x1000, 0x87);  // 1 GiB, identity
+    poke<uint64_t>(kTables, kTables + 0x1000 + 0x27);
+    poke<uint64_t>(kTables + 0x1000, 0xE7);  // 1 GiB, identity; accessed and dirty
     CpuState& s = cpu.state;
     s.cr0 = 0x80010033;
     s.cr3 = kTables;
@@ -80,6 +84,11 @@ struct Rig {
     s.set_rip(kRootRip);
     s.activity = Activity::active;
     cpu.context_changed();
+    poke<uint64_t>(kGdt + 0x08, 0x00AF9B000000FFFF);
+    poke<uint64_t>(kGdt + 0x10, 0x00CF93000000FFFF);
+    for (uint64_t vector = 0; vector < 256; ++vector) {
+      poke<uint64_t>(kIdt + 16 * vector, kHandler | 0x08u << 16 | uint64_t{0x8E00} << 32);
+    }
     for (const uint64_t region : {kVmxon, kVmcsA, kVmcsB}) poke(region, arch::kVmcsRevision);
   }
 
@@ -150,6 +159,10 @@ struct Rig {
     vmcs() = valid_vmcs();
     set(Field::host_cr3, kTables);
     set(Field::guest_cr3, kTables);
+    set(Field::guest_idtr_base, kIdt);
+    set(Field::guest_idtr_limit, 0xFFF);
+    set(Field::guest_gdtr_base, kGdt);
+    set(Field::guest_gdtr_limit, 0x17);
   }
   /// Enters the guest and forgets the cost.
   Flow enter() { return run(vmcs().launched ? "vmresume" : "vmlaunch"); }
