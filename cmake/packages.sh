@@ -66,17 +66,22 @@ missing_packages() {
   done <<<"$1"
 }
 
-# apt, as root or through a sudo that asks for no password.
+# apt, as root or through a sudo that asks for no password. Its words go to build/apt.log.
 apt_as_root() {
-  local sudo=()
+  local log=$vitrine_root/build/apt.log sudo=()
   if [ "$(id -u)" != 0 ]; then
     { command -v sudo && sudo -n true; } >/dev/null 2>&1 || return 1
     sudo=(sudo -n)
   fi
   say "installing $*"
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 &&
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-      -o Dpkg::Use-Pty=0 install "$@" >&2
+  mkdir -p "$vitrine_root/build" || return 1
+  {
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+      "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+        -o Dpkg::Use-Pty=0 install "$@"
+  } >"$log" 2>&1 && return 0
+  tail -n 5 "$log" >&2
+  return 1
 }
 
 # apt without root: the packages and what they depend on are downloaded and unpacked into build/sysroot.

@@ -13,7 +13,7 @@ target_compile_options(vitrine_flags INTERFACE ${VITRINE_WARNINGS} -ffp-contract
 # g++ 12 sees overlapping copies inside std::string's operator+ where there are none (GCC bug 105329).
 target_compile_options(vitrine_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(VITRINE_SANITIZE)
-  target_compile_options(vitrine_flags INTERFACE -fsanitize=${VITRINE_SANITIZE}
+  target_compile_options(vitrine_flags INTERFACE -O1 -fsanitize=${VITRINE_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(vitrine_flags INTERFACE -fsanitize=${VITRINE_SANITIZE})
 endif()

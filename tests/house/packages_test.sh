@@ -15,7 +15,7 @@ machine() {
   cp "$root/cmake/packages.sh" "$here/tree/cmake/"
   : >"$log"
   local program
-  for program in bash sh env true sort cat cp mkdir rm ln find sed awk grep tr touch tar dpkg-deb dirname; do
+  for program in bash sh env true sort cat cp mkdir rm ln find sed awk grep tr touch tar dpkg-deb dirname tail; do
     ln -s "$(type -P $program)" "$bin/$program"
   done
   shift

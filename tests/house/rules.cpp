@@ -164,19 +164,34 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
   return broken;
 }
 
-std::vector<std::string> source_files(const std::filesystem::path& root) {
+namespace {
+
+template <class Wanted>
+std::vector<std::string> files_in_tree(const std::filesystem::path& root, Wanted wanted) {
   std::vector<std::string> files;
   for (const char* top : {"emu", "hv", "frontend", "roms", "tests", "bench"}) {
     if (!std::filesystem::exists(root / top)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
-      const auto extension = entry.path().extension();
-      if (entry.is_regular_file() &&
-          (extension == ".h" || extension == ".cpp" || extension == ".S"))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top))
+      if (entry.is_regular_file() && wanted(entry.path()))
         files.push_back(entry.path().lexically_relative(root).generic_string());
-    }
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+}  // namespace
+
+std::vector<std::string> source_files(const std::filesystem::path& root) {
+  return files_in_tree(root, [](const std::filesystem::path& path) {
+    const auto extension = path.extension();
+    return extension == ".h" || extension == ".cpp" || extension == ".S";
+  });
+}
+
+std::vector<std::string> build_files(const std::filesystem::path& root) {
+  return files_in_tree(root, [](const std::filesystem::path& path) {
+    return path.filename() == "CMakeLists.txt" || path.extension() == ".cmake";
+  });
 }
 
 }  // namespace vitrine::test

@@ -15,4 +15,7 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
 // Every .h, .cpp and .S of the tree's own folders, sorted, relative to the root.
 std::vector<std::string> source_files(const std::filesystem::path& root);
 
+// Every CMakeLists.txt and .cmake of the same folders, sorted, relative to the root.
+std::vector<std::string> build_files(const std::filesystem::path& root);
+
 }  // namespace vitrine::test

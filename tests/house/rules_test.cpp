@@ -6,6 +6,7 @@
 #include <iterator>
 
 using vitrine::test::broken_rules;
+using vitrine::test::build_files;
 using vitrine::test::source_files;
 
 namespace {
@@ -32,6 +33,17 @@ TEST_CASE("every source file keeps the include ladder and the rules of its folde
   REQUIRE(files.size() > 5);
   for (const std::string& path : files)
     for (const std::string& broken : broken_rules(path, read(root / path))) FAIL_CHECK(broken);
+}
+
+TEST_CASE("every source file is named by a CMake file, so that none goes unbuilt") {
+  const std::filesystem::path root = std::filesystem::current_path();
+  std::string builds;
+  for (const std::string& path : build_files(root)) builds += read(root / path);
+  for (const std::string& path : source_files(root)) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (!path.ends_with(".h") && builds.find(name) == std::string::npos)
+      FAIL_CHECK(path << " is in no CMakeLists.txt");
+  }
 }
 
 TEST_CASE("an include up the ladder is refused, one down the ladder accepted") {
