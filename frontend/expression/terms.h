@@ -32,10 +32,10 @@ struct TermRow {
   std::string_view example;
 };
 
-using enum ArgumentKind;
-
 // clang-format off
-inline constexpr std::array<TermRow, 18> kTerms = {{
+inline constexpr auto kTerms = [] {
+  using enum ArgumentKind;
+  return std::array<TermRow, 18>{{
     {Term::cycle,            "cycle",                 {none, none},     false, Watch::nothing,
      "machine time in core cycles since reset", "cycle >= 1000000"},
     {Term::instructions,     "instructions",          {none, none},     false, Watch::nothing,
@@ -72,7 +72,8 @@ inline constexpr std::array<TermRow, 18> kTerms = {{
      "an exception of this vector is delivered", "exception(14)"},
     {Term::memory,           "memory(address)",       {number, none},   false, Watch::every_instruction,
      "eight bytes of guest-virtual memory; 0 where nothing is mapped", "memory(0x1000) != 0"},
-}};
+  }};
+}();
 // clang-format on
 
 constexpr bool terms_in_order() {

@@ -59,6 +59,19 @@ Place Recorder::place(const emu::Cpu& cpu) const {
   return {cpu.now(), cpu.index(), rip, describe(!cpu.vmx.nonroot, rip)};
 }
 
+void Recorder::watch_every_instruction() {
+  every_instruction_ = true;
+  for (uint32_t i = 0; i < machine_.processors(); ++i) machine_.cpu(i).set_observer(this, true);
+}
+
+bool Recorder::stop_before(const emu::Cpu& cpu, const emu::Insn&) {
+  return stop_in_front && stop_in_front(cpu);
+}
+
+void Recorder::exception(const emu::Cpu&, const emu::Fault& fault) {
+  if (on_exception) on_exception(static_cast<uint8_t>(fault.vector));
+}
+
 // --- Modes ---
 
 Lane Recorder::lane_of(const emu::Cpu& cpu) const {
@@ -107,6 +120,7 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
       call.second = regs[emu::arch::r8];
       hypercalls_.push_back(std::move(call));
       index = hypercalls_.size() - 1;
+      if (on_hypercall_begin) on_hypercall_begin(hypercalls_.back());
     }
     HypercallEvent& call = hypercalls_[*index];
     Attempt attempt;
@@ -114,7 +128,7 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
     phase(attempt, "VMCALL and VM exit").cycles = cpu.now() - attempt.begin;
     call.attempts.push_back(std::move(attempt));
     if (call.attempts.size() == 1) call.place.cycle = call.attempts.front().begin;
-    running_[cpu.index()] = {index, cpu.now(), 0};
+    running_[cpu.index()] = {index, cpu.now()};
     machine_.cpu(cpu.index()).set_observer(this, true);
   }
   if (on_exit) on_exit(reason);
@@ -142,22 +156,25 @@ void Recorder::vm_entry(const emu::Cpu& cpu) {
     Attempt& attempt = call.attempts.back();
     phase(attempt, "VM entry").cycles += cpu.now() - running.mark;
     attempt.end = cpu.now();
-    machine_.cpu(cpu.index()).set_observer(this, false);
+    machine_.cpu(cpu.index()).set_observer(this, every_instruction_);
     running.hypercall.reset();
   }
   // The call is over when its virtual processor goes on behind the VMCALL.
   const auto pending = pending_call(vmcs);
-  if (!pending || cpu.state.rip() != hypercalls_[*pending].place.rip + kVmcallBytes) return;
-  HypercallEvent& call = hypercalls_[*pending];
-  call.result = cpu.state.regs[emu::arch::rax];
-  call.finished = true;
-  if (on_hypercall) on_hypercall(call);
+  if (pending && cpu.state.rip() == hypercalls_[*pending].place.rip + kVmcallBytes) {
+    HypercallEvent& call = hypercalls_[*pending];
+    call.result = cpu.state.regs[emu::arch::rax];
+    call.finished = true;
+    if (on_hypercall) on_hypercall(call);
+  }
+  if (on_entry) on_entry();
 }
 
 void Recorder::interrupt(const emu::Cpu& cpu, uint8_t vector, bool software) {
   if (software) return;
   InterruptEvent event{cpu.now(), cpu.index(), vector, cpu.state.rip()};
   interrupts_.push_back(event);
+  if (on_interrupt) on_interrupt(vector);
   if (!cpu.vmx.nonroot) return;
   if (const auto pending = pending_call(cpu.vmx.current_vmcs)) {
     hypercalls_[*pending].interrupts.push_back(event);
@@ -242,6 +259,7 @@ void Recorder::compare(const HypervisorView& now) {
     transitions_.push_back(t);
     if (on_transition) on_transition(transitions_.back());
   }
+  if (on_object_write) on_object_write();
 }
 
 }  // namespace vitrine::ui

@@ -36,10 +36,22 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   /// Called as things happen.
   std::function<void(const Transition&)> on_transition;
   std::function<void(const HypercallEvent&)> on_hypercall;
+  /// A hypercall reached the hypervisor for the first time.
+  std::function<void(const HypercallEvent&)> on_hypercall_begin;
   /// A VM exit with this reason number, after it was recorded.
   std::function<void(uint32_t)> on_exit;
+  std::function<void()> on_entry;
+  std::function<void(uint8_t)> on_interrupt;
+  std::function<void(uint8_t)> on_exception;
+  /// Any write to a watched object, whether or not a state changed.
+  std::function<void()> on_object_write;
+  /// Asked in front of every instruction once watch_every_instruction() was called: true stops.
+  std::function<bool(const emu::Cpu&)> stop_in_front;
+  void watch_every_instruction();
 
   // CpuObserver
+  bool stop_before(const emu::Cpu& cpu, const emu::Insn& insn) override;
+  void exception(const emu::Cpu& cpu, const emu::Fault& fault) override;
   void retired(const emu::Cpu& cpu, const emu::Insn& insn, uint64_t rip) override;
   void interrupt(const emu::Cpu& cpu, uint8_t vector, bool software) override;
   void vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t qualification) override;
@@ -56,7 +68,6 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   struct Running {
     std::optional<size_t> hypercall;  ///< index into hypercalls_, while its exit is handled
     emu::Cycle mark;                  ///< phases account for everything up to here
-    uint64_t vmcall_cost = 0;
   };
 
   void follow_objects();
@@ -75,6 +86,7 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   std::set<uint64_t> watched_lines_;
   std::vector<uint64_t> root_vmcs_;  ///< by processor: the first VMCS entered; 0 for none yet
   std::vector<Running> running_;
+  bool every_instruction_ = false;
   std::vector<Transition> transitions_;
   std::vector<HypercallEvent> hypercalls_;
   std::vector<PoolSample> pool_samples_;
