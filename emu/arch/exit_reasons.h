@@ -10,66 +10,66 @@ namespace vitrine::emu::arch {
 
 /// SDM "VMX Basic Exit Reasons". Numbers that cannot occur here (SMM, SGX, PT, SPP …) are left out.
 enum class ExitReason : uint16_t {
-    exception_or_nmi = 0,
-    external_interrupt = 1,
-    triple_fault = 2,
-    init_signal = 3,
-    startup_ipi = 4,
-    interrupt_window = 7,
-    nmi_window = 8,
-    task_switch = 9,
-    cpuid = 10,
-    getsec = 11,
-    hlt = 12,
-    invd = 13,
-    invlpg = 14,
-    rdpmc = 15,
-    rdtsc = 16,
-    rsm = 17,
-    vmcall = 18,
-    vmclear = 19,
-    vmlaunch = 20,
-    vmptrld = 21,
-    vmptrst = 22,
-    vmread = 23,
-    vmresume = 24,
-    vmwrite = 25,
-    vmxoff = 26,
-    vmxon = 27,
-    control_register_access = 28,
-    mov_dr = 29,
-    io_instruction = 30,
-    rdmsr = 31,
-    wrmsr = 32,
-    invalid_guest_state = 33,
-    msr_loading = 34,
-    mwait = 36,
-    monitor_trap_flag = 37,
-    monitor = 39,
-    pause = 40,
-    machine_check_during_entry = 41,
-    tpr_below_threshold = 43,
-    apic_access = 44,
-    virtualized_eoi = 45,
-    gdtr_idtr_access = 46,
-    ldtr_tr_access = 47,
-    ept_violation = 48,
-    ept_misconfiguration = 49,
-    invept = 50,
-    rdtscp = 51,
-    preemption_timer = 52,
-    invvpid = 53,
-    wbinvd = 54,
-    xsetbv = 55,
-    apic_write = 56,
-    rdrand = 57,
-    invpcid = 58,
-    vmfunc = 59,
-    encls = 60,
-    rdseed = 61,
-    pml_full = 62,
-    xsaves = 63,
-    xrstors = 64,
+  exception_or_nmi = 0,
+  external_interrupt = 1,
+  triple_fault = 2,
+  init_signal = 3,
+  startup_ipi = 4,
+  interrupt_window = 7,
+  nmi_window = 8,
+  task_switch = 9,
+  cpuid = 10,
+  getsec = 11,
+  hlt = 12,
+  invd = 13,
+  invlpg = 14,
+  rdpmc = 15,
+  rdtsc = 16,
+  rsm = 17,
+  vmcall = 18,
+  vmclear = 19,
+  vmlaunch = 20,
+  vmptrld = 21,
+  vmptrst = 22,
+  vmread = 23,
+  vmresume = 24,
+  vmwrite = 25,
+  vmxoff = 26,
+  vmxon = 27,
+  control_register_access = 28,
+  mov_dr = 29,
+  io_instruction = 30,
+  rdmsr = 31,
+  wrmsr = 32,
+  invalid_guest_state = 33,
+  msr_loading = 34,
+  mwait = 36,
+  monitor_trap_flag = 37,
+  monitor = 39,
+  pause = 40,
+  machine_check_during_entry = 41,
+  tpr_below_threshold = 43,
+  apic_access = 44,
+  virtualized_eoi = 45,
+  gdtr_idtr_access = 46,
+  ldtr_tr_access = 47,
+  ept_violation = 48,
+  ept_misconfiguration = 49,
+  invept = 50,
+  rdtscp = 51,
+  preemption_timer = 52,
+  invvpid = 53,
+  wbinvd = 54,
+  xsetbv = 55,
+  apic_write = 56,
+  rdrand = 57,
+  invpcid = 58,
+  vmfunc = 59,
+  encls = 60,
+  rdseed = 61,
+  pml_full = 62,
+  xsaves = 63,
+  xrstors = 64,
 };
 
 /// Bit 31 of the exit-reason field: the exit is a failed VM entry.
@@ -86,9 +86,9 @@ inline constexpr uint8_t guest_physical_address = 32;
 }  // namespace exit_info
 
 struct ExitReasonRow {
-    ExitReason reason;
-    std::string_view name;
-    uint8_t info = 0;
+  ExitReason reason;
+  std::string_view name;
+  uint8_t info = 0;
 };
 
 // clang-format off
@@ -160,19 +160,19 @@ inline constexpr auto kExitReasons = std::to_array<ExitReasonRow>({
 // clang-format on
 
 constexpr bool exit_reasons_ascend() {
-    for (size_t i = 1; i < kExitReasons.size(); ++i) {
-        if (kExitReasons[i].reason <= kExitReasons[i - 1].reason) return false;
-    }
-    return true;
+  for (size_t i = 1; i < kExitReasons.size(); ++i) {
+    if (kExitReasons[i].reason <= kExitReasons[i - 1].reason) return false;
+  }
+  return true;
 }
 static_assert(exit_reasons_ascend());
 
 /// The row of a basic exit reason (bits 15:0 of the field); null for a number not in the table.
 constexpr const ExitReasonRow* find_exit_reason(uint32_t basic) {
-    for (const ExitReasonRow& row : kExitReasons) {
-        if (static_cast<uint32_t>(row.reason) == basic) return &row;
-    }
-    return nullptr;
+  for (const ExitReasonRow& row : kExitReasons) {
+    if (static_cast<uint32_t>(row.reason) == basic) return &row;
+  }
+  return nullptr;
 }
 
 }  // namespace vitrine::emu::arch

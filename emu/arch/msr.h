@@ -84,23 +84,23 @@ inline constexpr uint32_t ia32_tsc_aux            = 0xC0000103;
 
 /// How an MSR answers.
 enum class MsrKind : uint8_t {
-    absent,    ///< known by name, #GP on every access
-    constant,  ///< reads `reset`; WRMSR is #GP
-    profile,   ///< reads a value of the CPUID profile or the VMX controls table; WRMSR is #GP
-    stored,    ///< plain storage, `reset` at reset; WRMSR of a bit outside `writable` is #GP
-    ignored,   ///< reads `reset`; WRMSR is accepted and has no effect
-    command,   ///< write-only: RDMSR is #GP, WRMSR of a bit outside `writable` is #GP
-    core,      ///< a register of the processor with rules of its own
-    apic,      ///< a register of the local APIC
+  absent,    ///< known by name, #GP on every access
+  constant,  ///< reads `reset`; WRMSR is #GP
+  profile,   ///< reads a value of the CPUID profile or the VMX controls table; WRMSR is #GP
+  stored,    ///< plain storage, `reset` at reset; WRMSR of a bit outside `writable` is #GP
+  ignored,   ///< reads `reset`; WRMSR is accepted and has no effect
+  command,   ///< write-only: RDMSR is #GP, WRMSR of a bit outside `writable` is #GP
+  core,      ///< a register of the processor with rules of its own
+  apic,      ///< a register of the local APIC
 };
 
 struct MsrRow {
-    uint32_t number;
-    uint16_t count;  ///< so many consecutive MSRs of this kind
-    std::string_view name;
-    MsrKind kind;
-    uint64_t reset = 0;
-    uint64_t writable = 0;
+  uint32_t number;
+  uint16_t count;  ///< so many consecutive MSRs of this kind
+  std::string_view name;
+  MsrKind kind;
+  uint64_t reset = 0;
+  uint64_t writable = 0;
 };
 
 inline constexpr uint64_t kAllBits = ~uint64_t{0};
@@ -252,29 +252,29 @@ inline constexpr auto kMsrs = std::to_array<MsrRow>({
 // clang-format on
 
 constexpr bool msrs_ascend() {
-    for (size_t i = 1; i < kMsrs.size(); ++i) {
-        if (kMsrs[i].number < kMsrs[i - 1].number + kMsrs[i - 1].count) return false;
-    }
-    return true;
+  for (size_t i = 1; i < kMsrs.size(); ++i) {
+    if (kMsrs[i].number < kMsrs[i - 1].number + kMsrs[i - 1].count) return false;
+  }
+  return true;
 }
 static_assert(msrs_ascend());
 
 /// The row that covers `number`; null for a number the table does not know, which is #GP.
 constexpr const MsrRow* find_msr(uint32_t number) {
-    size_t low = 0;
-    size_t high = kMsrs.size();
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        const MsrRow& row = kMsrs[middle];
-        if (number < row.number) {
-            high = middle;
-        } else if (number - row.number < row.count) {
-            return &row;
-        } else {
-            low = middle + 1;
-        }
+  size_t low = 0;
+  size_t high = kMsrs.size();
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    const MsrRow& row = kMsrs[middle];
+    if (number < row.number) {
+      high = middle;
+    } else if (number - row.number < row.count) {
+      return &row;
+    } else {
+      low = middle + 1;
     }
-    return nullptr;
+  }
+  return nullptr;
 }
 
 /// SDM "IA32_APIC_BASE MSR" bits.
@@ -316,15 +316,15 @@ inline constexpr uint64_t writable = fast_strings;
 enum class MemoryType : uint8_t { uc = 0, wc = 1, wt = 4, wp = 5, wb = 6, uc_minus = 7 };
 
 constexpr bool valid_mtrr_type(uint64_t type) {
-    return type == 0 || type == 1 || type == 4 || type == 5 || type == 6;
+  return type == 0 || type == 1 || type == 4 || type == 5 || type == 6;
 }
 constexpr bool valid_pat_type(uint64_t type) { return valid_mtrr_type(type) || type == 7; }
 /// Every byte of IA32_PAT must be a memory type.
 constexpr bool valid_pat(uint64_t value) {
-    for (unsigned i = 0; i < 64; i += 8) {
-        if (!valid_pat_type(bits(value, i + 7, i))) return false;
-    }
-    return true;
+  for (unsigned i = 0; i < 64; i += 8) {
+    if (!valid_pat_type(bits(value, i + 7, i))) return false;
+  }
+  return true;
 }
 inline constexpr uint64_t kPatReset = 0x0007040600070406;
 static_assert(valid_pat(kPatReset));
@@ -340,19 +340,19 @@ inline constexpr uint64_t mask_valid = bit(11);
 
 /// WRMSR checks of IA32_MTRR_PHYSBASEn, PHYSMASKn, the fixed ranges and IA32_MTRR_DEF_TYPE.
 constexpr bool valid_base(uint64_t value, unsigned physical_bits) {
-    return valid_mtrr_type(value & 0xFF) && (value & 0xF00) == 0 && (value >> physical_bits) == 0;
+  return valid_mtrr_type(value & 0xFF) && (value & 0xF00) == 0 && (value >> physical_bits) == 0;
 }
 constexpr bool valid_mask(uint64_t value, unsigned physical_bits) {
-    return (value & 0x7FF) == 0 && (value >> physical_bits) == 0;
+  return (value & 0x7FF) == 0 && (value >> physical_bits) == 0;
 }
 constexpr bool valid_fixed(uint64_t value) {
-    for (unsigned i = 0; i < 64; i += 8) {
-        if (!valid_mtrr_type(bits(value, i + 7, i))) return false;
-    }
-    return true;
+  for (unsigned i = 0; i < 64; i += 8) {
+    if (!valid_mtrr_type(bits(value, i + 7, i))) return false;
+  }
+  return true;
 }
 constexpr bool valid_def_type(uint64_t value) {
-    return (value & ~def_type_writable) == 0 && valid_mtrr_type(value & 0xFF);
+  return (value & ~def_type_writable) == 0 && valid_mtrr_type(value & 0xFF);
 }
 }  // namespace mtrr
 static_assert(find_msr(msr::ia32_mtrrcap)->reset == mtrr::capabilities);

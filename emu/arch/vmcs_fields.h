@@ -184,53 +184,53 @@ enum class Field : uint16_t {
 
 /// The control whose 1-setting a field needs to exist; `none` for fields that always do.
 enum class Need : uint8_t {
-    none,
-    posted,
-    preemption_timer,
-    use_tpr_shadow,
-    virtualize_apic_accesses,
-    enable_ept,
-    enable_vpid,
-    virtual_interrupt_delivery,
-    pause_loop_exiting,
-    enable_vm_functions,
-    eptp_switching,
-    vmcs_shadowing,
-    enable_pml,
-    ept_violation_ve,
-    enable_xsaves,
-    use_tsc_scaling,
+  none,
+  posted,
+  preemption_timer,
+  use_tpr_shadow,
+  virtualize_apic_accesses,
+  enable_ept,
+  enable_vpid,
+  virtual_interrupt_delivery,
+  pause_loop_exiting,
+  enable_vm_functions,
+  eptp_switching,
+  vmcs_shadowing,
+  enable_pml,
+  ept_violation_ve,
+  enable_xsaves,
+  use_tsc_scaling,
 };
 
 /// SDM "Structure of VMCS Component Encoding": access type 0, index 9:1, type 11:10, width 14:13.
 struct FieldEncoding {
-    enum class Type : uint8_t { control, read_only, guest, host };
-    enum class Width : uint8_t { w16, w64, w32, natural };
+  enum class Type : uint8_t { control, read_only, guest, host };
+  enum class Width : uint8_t { w16, w64, w32, natural };
 
-    uint32_t value = 0;
+  uint32_t value = 0;
 
-    constexpr FieldEncoding() = default;
-    constexpr explicit FieldEncoding(uint32_t v) : value(v) {}
-    constexpr explicit FieldEncoding(Field f) : value(static_cast<uint32_t>(f)) {}
+  constexpr FieldEncoding() = default;
+  constexpr explicit FieldEncoding(uint32_t v) : value(v) {}
+  constexpr explicit FieldEncoding(Field f) : value(static_cast<uint32_t>(f)) {}
 
-    /// The upper half of a 64-bit field.
-    constexpr bool high() const { return (value & 1) != 0; }
-    constexpr unsigned index() const { return static_cast<unsigned>(bits(value, 9, 1)); }
-    constexpr Type type() const { return static_cast<Type>(bits(value, 11, 10)); }
-    constexpr Width width() const { return static_cast<Width>(bits(value, 14, 13)); }
-    /// In bytes; natural width is 8 here.
-    constexpr unsigned size() const {
-        constexpr std::array<uint8_t, 4> kSizes = {2, 8, 4, 8};
-        return kSizes[static_cast<size_t>(width())];
-    }
-    /// The bits that the field holds.
-    constexpr uint64_t mask() const { return size() == 8 ? ~uint64_t{0} : bit(8 * size()) - 1; }
+  /// The upper half of a 64-bit field.
+  constexpr bool high() const { return (value & 1) != 0; }
+  constexpr unsigned index() const { return static_cast<unsigned>(bits(value, 9, 1)); }
+  constexpr Type type() const { return static_cast<Type>(bits(value, 11, 10)); }
+  constexpr Width width() const { return static_cast<Width>(bits(value, 14, 13)); }
+  /// In bytes; natural width is 8 here.
+  constexpr unsigned size() const {
+    constexpr std::array<uint8_t, 4> kSizes = {2, 8, 4, 8};
+    return kSizes[static_cast<size_t>(width())];
+  }
+  /// The bits that the field holds.
+  constexpr uint64_t mask() const { return size() == 8 ? ~uint64_t{0} : bit(8 * size()) - 1; }
 };
 
 struct FieldRow {
-    Field field;
-    std::string_view name;
-    Need need = Need::none;
+  Field field;
+  std::string_view name;
+  Need need = Need::none;
 };
 
 // clang-format off
@@ -406,10 +406,10 @@ inline constexpr auto kFields = std::to_array<FieldRow>({
 inline constexpr size_t kFieldCount = kFields.size();
 
 constexpr bool fields_ascend() {
-    for (size_t i = 1; i < kFieldCount; ++i) {
-        if (kFields[i].field <= kFields[i - 1].field) return false;
-    }
-    return true;
+  for (size_t i = 1; i < kFieldCount; ++i) {
+    if (kFields[i].field <= kFields[i - 1].field) return false;
+  }
+  return true;
 }
 static_assert(fields_ascend());
 
@@ -418,39 +418,39 @@ static_assert(kFieldCount < kNoSlot);
 
 /// Row number by (width, type, index); indexes above 31 are not in use.
 constexpr auto make_field_slots() {
-    std::array<uint8_t, 4 * 4 * 32> slots{};
-    slots.fill(kNoSlot);
-    for (size_t i = 0; i < kFieldCount; ++i) {
-        const FieldEncoding e{kFields[i].field};
-        slots[(static_cast<size_t>(e.width()) * 4 + static_cast<size_t>(e.type())) * 32 +
-              e.index()] = static_cast<uint8_t>(i);
-    }
-    return slots;
+  std::array<uint8_t, 4 * 4 * 32> slots{};
+  slots.fill(kNoSlot);
+  for (size_t i = 0; i < kFieldCount; ++i) {
+    const FieldEncoding e{kFields[i].field};
+    slots[(static_cast<size_t>(e.width()) * 4 + static_cast<size_t>(e.type())) * 32 + e.index()] =
+        static_cast<uint8_t>(i);
+  }
+  return slots;
 }
 inline constexpr auto kFieldSlots = make_field_slots();
 
 /// The row of a field, or of the field whose upper half `encoding` names; kNoSlot if there is none.
 constexpr uint8_t field_slot(uint64_t encoding) {
-    if ((encoding & ~uint64_t{0x6FFF}) != 0) return kNoSlot;
-    const FieldEncoding e{static_cast<uint32_t>(encoding)};
-    if (e.index() >= 32 || (e.high() && e.width() != FieldEncoding::Width::w64)) return kNoSlot;
-    return kFieldSlots[(static_cast<size_t>(e.width()) * 4 + static_cast<size_t>(e.type())) * 32 +
-                       e.index()];
+  if ((encoding & ~uint64_t{0x6FFF}) != 0) return kNoSlot;
+  const FieldEncoding e{static_cast<uint32_t>(encoding)};
+  if (e.index() >= 32 || (e.high() && e.width() != FieldEncoding::Width::w64)) return kNoSlot;
+  return kFieldSlots[(static_cast<size_t>(e.width()) * 4 + static_cast<size_t>(e.type())) * 32 +
+                     e.index()];
 }
 constexpr uint8_t field_slot(Field f) { return field_slot(static_cast<uint64_t>(f)); }
 
 /// A field of a segment register; the fields of the eight lie 2 apart in the order of `Segment`.
 constexpr Field segment_field(Field of_es, unsigned segment) {
-    return static_cast<Field>(static_cast<unsigned>(of_es) + 2 * segment);
+  return static_cast<Field>(static_cast<unsigned>(of_es) + 2 * segment);
 }
 
 constexpr uint64_t highest_field_index() {
-    uint64_t highest = 0;
-    for (const FieldRow& row : kFields) {
-        const uint64_t index = FieldEncoding{row.field}.index();
-        if (index > highest) highest = index;
-    }
-    return highest;
+  uint64_t highest = 0;
+  for (const FieldRow& row : kFields) {
+    const uint64_t index = FieldEncoding{row.field}.index();
+    if (index > highest) highest = index;
+  }
+  return highest;
 }
 /// SDM "VMCS Enumeration": the highest index in bits 9:1.
 inline constexpr uint64_t kVmxVmcsEnum = highest_field_index() << 1;

@@ -20,16 +20,16 @@ inline constexpr size_t kControlWords = 6;
 
 /// What this processor lets software do with a control.
 enum class Setting : uint8_t {
-    absent,    ///< must be 0
-    allowed,   ///< 0 or 1
-    default1,  ///< 0 or 1 by the TRUE capability MSR, must be 1 by the older one
+  absent,    ///< must be 0
+  allowed,   ///< 0 or 1
+  default1,  ///< 0 or 1 by the TRUE capability MSR, must be 1 by the older one
 };
 
 struct ControlRow {
-    ControlWord word;
-    uint8_t position;
-    std::string_view name;
-    Setting setting;
+  ControlWord word;
+  uint8_t position;
+  std::string_view name;
+  Setting setting;
 };
 
 /// The masks of single controls, for code that tests them.
@@ -199,12 +199,12 @@ inline constexpr auto kControls = std::to_array<ControlRow>({
 // clang-format on
 
 constexpr bool controls_ascend() {
-    for (size_t i = 1; i < kControls.size(); ++i) {
-        const ControlRow& a = kControls[i - 1];
-        const ControlRow& b = kControls[i];
-        if (b.word < a.word || (b.word == a.word && b.position <= a.position)) return false;
-    }
-    return true;
+  for (size_t i = 1; i < kControls.size(); ++i) {
+    const ControlRow& a = kControls[i - 1];
+    const ControlRow& b = kControls[i];
+    if (b.word < a.word || (b.word == a.word && b.position <= a.position)) return false;
+  }
+  return true;
 }
 static_assert(controls_ascend());
 
@@ -214,53 +214,53 @@ inline constexpr std::array<uint32_t, kControlWords> kDefault1 = {0x00000016, 0x
 
 /// What a control word may hold: every bit of `must_be_1` set, no bit outside `may_be_1`.
 struct AllowedControls {
-    uint32_t must_be_1 = 0;
-    uint32_t may_be_1 = 0;
+  uint32_t must_be_1 = 0;
+  uint32_t may_be_1 = 0;
 
-    constexpr bool accept(uint64_t value) const {
-        return (value & must_be_1) == must_be_1 && (value & ~uint64_t{may_be_1}) == 0;
-    }
-    /// The layout of a capability MSR: allowed 0-settings below, allowed 1-settings above.
-    constexpr uint64_t as_msr() const { return must_be_1 | uint64_t{may_be_1} << 32; }
+  constexpr bool accept(uint64_t value) const {
+    return (value & must_be_1) == must_be_1 && (value & ~uint64_t{may_be_1}) == 0;
+  }
+  /// The layout of a capability MSR: allowed 0-settings below, allowed 1-settings above.
+  constexpr uint64_t as_msr() const { return must_be_1 | uint64_t{may_be_1} << 32; }
 };
 
 /// By the TRUE capability MSR, which is also what VM entry checks (SDM "VMX Controls and Reserved
 /// Bits": a processor with TRUE MSRs lets software clear every default1 control they let it clear).
 constexpr AllowedControls true_controls(ControlWord word) {
-    AllowedControls allowed{kDefault1[static_cast<size_t>(word)],
-                            kDefault1[static_cast<size_t>(word)]};
-    for (const ControlRow& row : kControls) {
-        if (row.word != word || row.setting == Setting::absent) continue;
-        allowed.may_be_1 |= 1u << row.position;
-        if (row.setting == Setting::default1) allowed.must_be_1 &= ~(1u << row.position);
-    }
-    return allowed;
+  AllowedControls allowed{kDefault1[static_cast<size_t>(word)],
+                          kDefault1[static_cast<size_t>(word)]};
+  for (const ControlRow& row : kControls) {
+    if (row.word != word || row.setting == Setting::absent) continue;
+    allowed.may_be_1 |= 1u << row.position;
+    if (row.setting == Setting::default1) allowed.must_be_1 &= ~(1u << row.position);
+  }
+  return allowed;
 }
 /// By the older capability MSR: the whole default1 class is 1.
 constexpr AllowedControls default_controls(ControlWord word) {
-    AllowedControls allowed = true_controls(word);
-    allowed.must_be_1 = kDefault1[static_cast<size_t>(word)];
-    return allowed;
+  AllowedControls allowed = true_controls(word);
+  allowed.must_be_1 = kDefault1[static_cast<size_t>(word)];
+  return allowed;
 }
 constexpr bool allows(ControlWord word, uint32_t mask) {
-    return (true_controls(word).may_be_1 & mask) == mask;
+  return (true_controls(word).may_be_1 & mask) == mask;
 }
 
 /// The name of one bit; empty for a reserved one.
 constexpr std::string_view control_name(ControlWord word, unsigned position) {
-    for (const ControlRow& row : kControls) {
-        if (row.word == word && row.position == position) return row.name;
-    }
-    return {};
+  for (const ControlRow& row : kControls) {
+    if (row.word == word && row.position == position) return row.name;
+  }
+  return {};
 }
 
 constexpr bool default1_rows_lie_in_the_default1_class() {
-    for (const ControlRow& row : kControls) {
-        const bool in_class = (kDefault1[static_cast<size_t>(row.word)] >> row.position & 1) != 0;
-        if (row.setting == Setting::default1 && !in_class) return false;
-        if (row.setting == Setting::allowed && in_class) return false;
-    }
-    return true;
+  for (const ControlRow& row : kControls) {
+    const bool in_class = (kDefault1[static_cast<size_t>(row.word)] >> row.position & 1) != 0;
+    if (row.setting == Setting::default1 && !in_class) return false;
+    if (row.setting == Setting::allowed && in_class) return false;
+  }
+  return true;
 }
 static_assert(default1_rows_lie_in_the_default1_class());
 
@@ -323,9 +323,9 @@ inline constexpr uint64_t kEptVpidCap =
 
 /// The control that each Need of a VMCS field stands for, in the order of Need.
 struct NeedRow {
-    Need need;
-    ControlWord word;
-    uint32_t mask;
+  Need need;
+  ControlWord word;
+  uint32_t mask;
 };
 // clang-format off
 inline constexpr auto kNeeds = std::to_array<NeedRow>({
@@ -349,47 +349,47 @@ inline constexpr auto kNeeds = std::to_array<NeedRow>({
 // clang-format on
 
 constexpr bool needs_in_enum_order() {
-    for (size_t i = 0; i < kNeeds.size(); ++i) {
-        if (static_cast<size_t>(kNeeds[i].need) != i) return false;
-    }
-    return true;
+  for (size_t i = 0; i < kNeeds.size(); ++i) {
+    if (static_cast<size_t>(kNeeds[i].need) != i) return false;
+  }
+  return true;
 }
 static_assert(needs_in_enum_order());
 
 /// A field exists on processors that let its control be 1.
 constexpr auto make_existing_fields() {
-    std::array<bool, kFieldCount> exists{};
-    for (size_t i = 0; i < kFieldCount; ++i) {
-        const NeedRow& need = kNeeds[static_cast<size_t>(kFields[i].need)];
-        exists[i] = allows(need.word, need.mask);
-    }
-    return exists;
+  std::array<bool, kFieldCount> exists{};
+  for (size_t i = 0; i < kFieldCount; ++i) {
+    const NeedRow& need = kNeeds[static_cast<size_t>(kFields[i].need)];
+    exists[i] = allows(need.word, need.mask);
+  }
+  return exists;
 }
 inline constexpr auto kFieldExists = make_existing_fields();
 
 /// The value of capability MSR 480H-491H; `legal_cr4` is what the profile lets CR4 hold.
 constexpr uint64_t vmx_capability(uint32_t number, uint64_t legal_cr4) {
-    switch (number) {
-        case 0x480: return kVmxBasic;
-        case 0x481: return default_controls(ControlWord::pin).as_msr();
-        case 0x482: return default_controls(ControlWord::primary).as_msr();
-        case 0x483: return default_controls(ControlWord::exit).as_msr();
-        case 0x484: return default_controls(ControlWord::entry).as_msr();
-        case 0x485: return kVmxMisc;
-        case 0x486: return kVmxCr0Fixed0;
-        case 0x487: return kVmxCr0Fixed1;
-        case 0x488: return kVmxCr4Fixed0;
-        case 0x489: return legal_cr4;
-        case 0x48A: return kVmxVmcsEnum;
-        case 0x48B: return default_controls(ControlWord::secondary).as_msr();
-        case 0x48C: return kEptVpidCap;
-        case 0x48D: return true_controls(ControlWord::pin).as_msr();
-        case 0x48E: return true_controls(ControlWord::primary).as_msr();
-        case 0x48F: return true_controls(ControlWord::exit).as_msr();
-        case 0x490: return true_controls(ControlWord::entry).as_msr();
-        case 0x491: return true_controls(ControlWord::vm_function).may_be_1;
-        default: return 0;
-    }
+  switch (number) {
+    case 0x480: return kVmxBasic;
+    case 0x481: return default_controls(ControlWord::pin).as_msr();
+    case 0x482: return default_controls(ControlWord::primary).as_msr();
+    case 0x483: return default_controls(ControlWord::exit).as_msr();
+    case 0x484: return default_controls(ControlWord::entry).as_msr();
+    case 0x485: return kVmxMisc;
+    case 0x486: return kVmxCr0Fixed0;
+    case 0x487: return kVmxCr0Fixed1;
+    case 0x488: return kVmxCr4Fixed0;
+    case 0x489: return legal_cr4;
+    case 0x48A: return kVmxVmcsEnum;
+    case 0x48B: return default_controls(ControlWord::secondary).as_msr();
+    case 0x48C: return kEptVpidCap;
+    case 0x48D: return true_controls(ControlWord::pin).as_msr();
+    case 0x48E: return true_controls(ControlWord::primary).as_msr();
+    case 0x48F: return true_controls(ControlWord::exit).as_msr();
+    case 0x490: return true_controls(ControlWord::entry).as_msr();
+    case 0x491: return true_controls(ControlWord::vm_function).may_be_1;
+    default: return 0;
+  }
 }
 
 }  // namespace vitrine::emu::arch

@@ -10,8 +10,8 @@
 namespace vitrine::emu {
 
 struct FeatureMapRow {
-    Feature feature;
-    arch::CpuFeature shown_as;
+  Feature feature;
+  arch::CpuFeature shown_as;
 };
 
 // clang-format off
@@ -65,17 +65,17 @@ inline constexpr auto kFeatureMap = std::to_array<FeatureMapRow>({
 // clang-format on
 
 constexpr bool feature_map_in_enum_order() {
-    for (size_t i = 0; i < kFeatureMap.size(); ++i) {
-        if (static_cast<size_t>(kFeatureMap[i].feature) != i) return false;
-    }
-    return kFeatureMap.size() == static_cast<size_t>(Feature::kCount);
+  for (size_t i = 0; i < kFeatureMap.size(); ++i) {
+    if (static_cast<size_t>(kFeatureMap[i].feature) != i) return false;
+  }
+  return kFeatureMap.size() == static_cast<size_t>(Feature::kCount);
 }
 static_assert(feature_map_in_enum_order());
 
 /// Whether rows that need `feature` exist on this profile. Base instructions always do.
 constexpr bool has_feature(const arch::CpuProfile& profile, Feature feature) {
-    return feature == Feature::base ||
-           profile.has(kFeatureMap[static_cast<size_t>(feature)].shown_as);
+  return feature == Feature::base ||
+         profile.has(kFeatureMap[static_cast<size_t>(feature)].shown_as);
 }
 
 }  // namespace vitrine::emu

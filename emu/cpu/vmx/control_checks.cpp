@@ -216,7 +216,7 @@ constexpr auto kChecks = std::to_array<EntryCheck>({
     {kC, kExecution, "The MSR-bitmap address is aligned and in the physical-address width", msr_bitmaps, reads(Field::primary_controls, Field::msr_bitmaps)},
     {kC, kExecution, "The virtual-APIC address is aligned and in the physical-address width", virtual_apic_address, reads(Field::primary_controls, Field::virtual_apic_address)},
     {kC, kExecution, "Bits 31:4 of the TPR threshold are 0", tpr_threshold_reserved, kControlFields(Field::tpr_threshold)},
-    {kC, kExecution, "Bits 3:0 of the TPR threshold are at most bits 7:4 of VTPR", tpr_threshold_low, kControlFields(Field::tpr_threshold, Field::virtual_apic_address)},
+    {kC, kExecution, "Bits 3:0 of the TPR threshold are at most bits 7:4 of VTPR", tpr_threshold_low, kControlFields(Field::tpr_threshold, Field::virtual_apic_address), {}, true},
     {kC, kExecution, "Without TPR shadow: no x2APIC virtualization, APIC-register virtualization or virtual-interrupt delivery", needs_tpr_shadow, kControlFields()},
     {kC, kExecution, "Virtual NMIs need NMI exiting", virtual_nmis, reads(Field::pin_controls)},
     {kC, kExecution, "NMI-window exiting needs virtual NMIs", nmi_window, reads(Field::pin_controls, Field::primary_controls)},

@@ -146,17 +146,12 @@ void inject(Cpu& cpu) {
 }  // namespace
 
 EntryInputs entry_inputs(const Cpu& cpu, const Bus& bus) {
-  return {cpu.vmx.vmcs,
-          cpu.profile(),
-          bus,
-          cpu.state.long_mode(),
-          arch::legal_cr4(cpu.profile()),
-          cpu.vmx.current_vmcs};
+  return {cpu.vmx.vmcs, cpu.profile(), bus, cpu.state.long_mode(), cpu.vmx.current_vmcs};
 }
 
 EntryResult vm_entry(Cpu& cpu) {
   const EntryInputs inputs = entry_inputs(cpu, cpu.bus());
-  if (const EntryCheck* check = first_failing_check(inputs)) {
+  if (const EntryCheck* check = first_failing_changed_check(inputs)) {
     if (check->kind == CheckKind::control) return EntryResult::invalid_controls;
     if (check->kind == CheckKind::host) return EntryResult::invalid_host;
     return fail(cpu, ExitReason::invalid_guest_state, static_cast<uint64_t>(check->detail));
@@ -164,6 +159,7 @@ EntryResult vm_entry(Cpu& cpu) {
 
   CpuState& s = cpu.state;
   Vmcs& v = cpu.vmx.vmcs;
+  v.changed = {};
   load_registers(s, v);
   load_segments(s, v);
   s.regs[arch::rsp] = v[Field::guest_rsp];

@@ -19,8 +19,7 @@ struct EntryInputs {
   const Vmcs& vmcs;
   const arch::CpuProfile& profile;
   const Bus& bus;
-  bool long_mode = true;   ///< IA32_EFER.LMA when the entry is attempted
-  uint64_t legal_cr4 = 0;  ///< IA32_VMX_CR4_FIXED1
+  bool long_mode = true;  ///< IA32_EFER.LMA when the entry is attempted
   uint64_t vmcs_address = kNoVmcs;
 
   uint64_t operator[](Field field) const { return vmcs[field]; }
@@ -37,6 +36,8 @@ struct EntryCheck {
   /// Every field the predicate reads; unused places repeat the first.
   std::array<Field, 8> fields;
   arch::EntryFailureDetail detail = arch::EntryFailureDetail::none;
+  /// It also looks at memory or at the processor, which may change without a field changing.
+  bool always = false;
 };
 
 std::span<const EntryCheck> control_checks();
@@ -51,6 +52,9 @@ std::array<std::span<const EntryCheck>, kCheckLists> entry_checks();
 
 /// The first failing check; null when the entry may go on.
 const EntryCheck* first_failing_check(const EntryInputs& in);
+/// The same, judging only what may have changed since the last entry with this VMCS that passed:
+/// checks that read a changed field, and those that look beyond the VMCS.
+const EntryCheck* first_failing_changed_check(const EntryInputs& in);
 /// Every failing check, for `explain`.
 std::vector<const EntryCheck*> failing_checks(const EntryInputs& in);
 

@@ -33,7 +33,7 @@ bool paging_protected(In in) {
 }
 bool cr4_fixed(In in) {
   return (in[Field::guest_cr4] & arch::kVmxCr4Fixed0) == arch::kVmxCr4Fixed0 &&
-         (in[Field::guest_cr4] & ~in.legal_cr4) == 0;
+         (in[Field::guest_cr4] & ~arch::legal_cr4(in.profile)) == 0;
 }
 bool debugctl_reserved(In in) {
   return !loads_debug(in) || (in[Field::guest_debugctl] & ~arch::debugctl::writable) == 0;

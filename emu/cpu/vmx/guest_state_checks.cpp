@@ -140,8 +140,8 @@ constexpr auto kChecks = std::to_array<EntryCheck>({
     {kG, kSection, "RTM is 0 without transactional memory", pending_rtm, reads(Field::guest_pending_debug)},
 
     {kG, kSection, "The VMCS link pointer is aligned and in the physical-address width", link_address, reads(Field::vmcs_link_pointer), EntryFailureDetail::vmcs_link_pointer},
-    {kG, kSection, "The linked VMCS has our revision and the shadow indicator asked for", link_revision, reads(Field::vmcs_link_pointer, Field::primary_controls, Field::secondary_controls), EntryFailureDetail::vmcs_link_pointer},
-    {kG, kSection, "The VMCS link pointer is not the current VMCS", link_not_current, reads(Field::vmcs_link_pointer), EntryFailureDetail::vmcs_link_pointer},
+    {kG, kSection, "The linked VMCS has our revision and the shadow indicator asked for", link_revision, reads(Field::vmcs_link_pointer, Field::primary_controls, Field::secondary_controls), EntryFailureDetail::vmcs_link_pointer, true},
+    {kG, kSection, "The VMCS link pointer is not the current VMCS", link_not_current, reads(Field::vmcs_link_pointer), EntryFailureDetail::vmcs_link_pointer, true},
 
     {kG, kPdptes, "PDPTE0 has no reserved bits", pdpte_reserved<Field::guest_pdpte0>, kPae(Field::guest_pdpte0), EntryFailureDetail::pdpte_loading},
     {kG, kPdptes, "PDPTE1 has no reserved bits", pdpte_reserved<Field::guest_pdpte1>, kPae(Field::guest_pdpte1), EntryFailureDetail::pdpte_loading},
@@ -153,29 +153,5 @@ constexpr auto kChecks = std::to_array<EntryCheck>({
 }  // namespace
 
 std::span<const EntryCheck> guest_state_checks() { return kChecks; }
-
-std::array<std::span<const EntryCheck>, kCheckLists> entry_checks() {
-  return {control_checks(), host_checks(), guest_register_checks(), guest_segment_checks(),
-          guest_state_checks()};
-}
-
-const EntryCheck* first_failing_check(const EntryInputs& in) {
-  for (const auto list : entry_checks()) {
-    for (const EntryCheck& check : list) {
-      if (!check.holds(in)) return &check;
-    }
-  }
-  return nullptr;
-}
-
-std::vector<const EntryCheck*> failing_checks(const EntryInputs& in) {
-  std::vector<const EntryCheck*> failing;
-  for (const auto list : entry_checks()) {
-    for (const EntryCheck& check : list) {
-      if (!check.holds(in)) failing.push_back(&check);
-    }
-  }
-  return failing;
-}
 
 }  // namespace vitrine::emu::vmx

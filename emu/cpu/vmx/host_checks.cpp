@@ -23,7 +23,8 @@ bool cr0_fixed(In in) {
 }
 bool cr4_fixed(In in) {
   const uint64_t value = in[Field::host_cr4];
-  return (value & arch::kVmxCr4Fixed0) == arch::kVmxCr4Fixed0 && (value & ~in.legal_cr4) == 0;
+  return (value & arch::kVmxCr4Fixed0) == arch::kVmxCr4Fixed0 &&
+         (value & ~arch::legal_cr4(in.profile)) == 0;
 }
 bool cr3_width(In in) { return fits_physical(in, in[Field::host_cr3]); }
 bool sysenter_canonical(In in) {
@@ -94,8 +95,8 @@ constexpr auto kChecks = std::to_array<EntryCheck>({
     {kH, kSegments, "FS, GS and TR bases are canonical", segment_bases, reads(Field::host_fs_base, Field::host_gs_base, Field::host_tr_base)},
     {kH, kSegments, "GDTR and IDTR bases are canonical", table_bases, reads(Field::host_gdtr_base, Field::host_idtr_base)},
 
-    {kH, kSize, "Outside IA-32e mode: IA-32e mode guest and host address-space size are 0", legacy_host, reads(Field::entry_controls, Field::exit_controls)},
-    {kH, kSize, "In IA-32e mode: host address-space size is 1", long_host, reads(Field::exit_controls)},
+    {kH, kSize, "Outside IA-32e mode: IA-32e mode guest and host address-space size are 0", legacy_host, reads(Field::entry_controls, Field::exit_controls), {}, true},
+    {kH, kSize, "In IA-32e mode: host address-space size is 1", long_host, reads(Field::exit_controls), {}, true},
     {kH, kSize, "32-bit host: no IA-32e mode guest, CR4.PCIDE 0, RIP below 4 GiB", size_small, reads(Field::entry_controls, Field::exit_controls, Field::host_cr4, Field::host_rip)},
     {kH, kSize, "64-bit host: CR4.PAE 1, RIP canonical", size_large, reads(Field::exit_controls, Field::host_cr4, Field::host_rip)},
 });

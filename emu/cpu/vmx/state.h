@@ -19,16 +19,29 @@ inline constexpr uint64_t kNoVmcs = ~uint64_t{0};
 struct Vmcs {
   std::array<uint64_t, arch::kFieldCount> values{};
   bool launched = false;
+  /// Fields that changed since the last VM entry that passed its checks; a cache: all is always right.
+  static constexpr size_t kChangedWords = (arch::kFieldCount + 63) / 64;
+  std::array<uint64_t, kChangedWords> changed = all_changed();
 
+  static constexpr std::array<uint64_t, kChangedWords> all_changed() {
+    std::array<uint64_t, kChangedWords> all{};
+    all.fill(~uint64_t{0});
+    return all;
+  }
   uint64_t operator[](Field field) const { return values[arch::field_slot(field)]; }
   uint32_t word(Field field) const { return static_cast<uint32_t>((*this)[field]); }
   void set(Field field, uint64_t value) {
-    values[arch::field_slot(field)] = value & arch::FieldEncoding{field}.mask();
+    const size_t slot = arch::field_slot(field);
+    const uint64_t masked = value & arch::FieldEncoding{field}.mask();
+    if (values[slot] == masked) return;
+    values[slot] = masked;
+    changed[slot / 64] |= uint64_t{1} << (slot % 64);
   }
 
   void visit(StateVisitor& v) {
     v.field("values", values);
     v.field("launched", launched);
+    if (v.loading()) changed = all_changed();
   }
 };
 
