@@ -49,14 +49,15 @@ tlfs::HypercallResult call_hypervisor(tlfs::HypercallControl control, std::uint6
   return {result};
 }
 
-tlfs::HypercallResult fast_call(std::uint16_t code, std::uint64_t first, std::uint64_t second) {
-  return call_hypervisor(tlfs::HypercallControl::make(code, true), first, second);
+tlfs::HypercallResult fast_call(tlfs::Call code, std::uint64_t first, std::uint64_t second) {
+  return call_hypervisor(tlfs::HypercallControl::make(static_cast<std::uint16_t>(code), true),
+                         first, second);
 }
 
-tlfs::HypercallResult memory_call(std::uint16_t code, const void* input, std::uint64_t input_size,
+tlfs::HypercallResult memory_call(tlfs::Call code, const void* input, std::uint64_t input_size,
                                   void* output, std::uint64_t output_size, std::uint32_t reps) {
   __builtin_memcpy(input_page.bytes.data(), input, input_size);
-  const auto control = tlfs::HypercallControl::make(code, false, reps);
+  const auto control = tlfs::HypercallControl::make(static_cast<std::uint16_t>(code), false, reps);
   const auto result = call_hypervisor(control, address_of(input_page), address_of(output_page));
   if (output_size != 0) __builtin_memcpy(output, output_page.bytes.data(), output_size);
   return result;

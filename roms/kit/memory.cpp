@@ -1,4 +1,4 @@
-// The functions that a compiler may call on its own: memory and string lengths.
+// The functions that a compiler may call on its own: memory and string functions.
 #include <cstddef>
 #include <cstdint>
 
@@ -37,6 +37,18 @@ int memcmp(const void* left, const void* right, std::size_t size) {
     if (a[i] != b[i]) return a[i] - b[i];
   }
   return 0;
+}
+
+int bcmp(const void* left, const void* right, std::size_t size) {
+  return memcmp(left, right, size);
+}
+
+void* memchr(const void* memory, int value, std::size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(memory);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (bytes[i] == static_cast<unsigned char>(value)) return const_cast<unsigned char*>(bytes + i);
+  }
+  return nullptr;
 }
 
 std::size_t strlen(const char* text) {
