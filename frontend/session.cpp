@@ -56,7 +56,7 @@ emu::StopReason Session::run(emu::Cycle until) {
   }
 }
 
-ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code, bool has_until) {
+ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code) {
   switch (reason) {
     case emu::StopReason::power_off: return ExitCode::success;
     case emu::StopReason::guest_exit:
@@ -64,8 +64,7 @@ ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code, bool has_unti
     case emu::StopReason::observer: return ExitCode::success;
     case emu::StopReason::reset: return ExitCode::success;
     case emu::StopReason::cycle_limit:
-    case emu::StopReason::instruction_limit:
-      return has_until ? ExitCode::success : ExitCode::budget_exceeded;
+    case emu::StopReason::instruction_limit: return ExitCode::budget_exceeded;
     case emu::StopReason::triple_fault:
     case emu::StopReason::deadlock: return ExitCode::guest_crash;
   }

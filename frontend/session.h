@@ -48,6 +48,6 @@ class Session {
 };
 
 /// How a finished run ends the program: power-off and a 0 written to the exit port are success.
-ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code, bool has_until);
+ExitCode exit_code_of(emu::StopReason reason, uint32_t guest_code);
 
 }  // namespace vitrine::ui

@@ -6,13 +6,16 @@
 
 #include "emu/host/files.h"
 #include "frontend/commands/commands.h"
-#include "frontend/expression/expression.h"
+#include "frontend/record/conditions.h"
+#include "frontend/record/picture.h"
+#include "frontend/record/timeline.h"
 #include "frontend/session.h"
 
 namespace vitrine::ui {
 
 namespace {
 
+/// Of the JSON result; changes when a field changes its meaning.
 constexpr int kSchema = 1;
 
 std::string hex(uint64_t value) {
@@ -21,56 +24,206 @@ std::string hex(uint64_t value) {
   return text;
 }
 
-nlohmann::ordered_json result_json(Session& session, emu::StopReason reason) {
-  emu::Machine& machine = session.machine();
+nlohmann::ordered_json transition_json(const Transition& t) {
   nlohmann::ordered_json out;
-  out["schema"] = kSchema;
-  for (const LoadedImage& image : session.plan().images) {
-    out["image"].push_back({{"role", image.role}, {"name", image.name}, {"sha256", image.sha256}});
+  out["cycle"] = t.place.cycle.value;
+  out["processor"] = t.place.processor;
+  const bool partition = t.object == Transition::Object::partition;
+  out["object"] = partition ? "partition" : "eventlog_buffer";
+  if (partition) {
+    out["partition"] = t.id;
+    out["pool_pages"] = t.pool_pages;
+    out["pool_available"] = t.pool_available;
+  } else {
+    out["type"] = t.id >> 32;
+    out["buffer"] = static_cast<uint32_t>(t.id);
   }
-  out["engine"] = "interpreter";
-  out["timing"] = session.options().timing;
-  out["instructions"] = machine.instructions();
-  out["cycles"] = machine.now().value;
-  out["state_hash"] = hex(machine.state_hash());
-  out["exit"] = {{"reason", std::string(emu::stop_reason_name(reason))},
-                 {"guest_code", machine.exit_code()}};
+  out["from"] = t.from;
+  out["to"] = t.to;
+  out["rip"] = hex(t.place.rip);
+  out["symbol"] = t.place.symbol;
   return out;
 }
 
-}  // namespace
+nlohmann::ordered_json hypercall_json(const HypercallEvent& call) {
+  nlohmann::ordered_json out;
+  out["cycle"] = call.place.cycle.value;
+  out["cycles"] = call.cycles();
+  out["processor"] = call.place.processor;
+  out["caller"] = call.caller;
+  out["code"] = call.code();
+  out["name"] = std::string(hypercall_name(call.code()));
+  out["status"] = call.status();
+  out["reps"] = call.reps();
+  out["attempts"] = call.attempts.size();
+  out["interrupts_between"] = call.interrupts.size();
+  out["finished"] = call.finished;
+  return out;
+}
 
-ExitCode run_command(const RunOptions& options) {
-  Session session(options);
-  std::ofstream serial_file;
-  if (options.serial != "stdio" && options.serial != "null") {
-    serial_file.open(options.serial, std::ios::binary | std::ios::trunc);
-    if (!serial_file) throw UsageError("cannot write the serial file '" + options.serial + "'");
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options), session_(options), recorder_(session_.machine(), session_.plan()) {
+    if (!options.trace.empty()) open(trace_, options.trace);
+    if (options.serial != "stdio" && options.serial != "null") open(serial_, options.serial);
+    timeline_ = !options.json && !options.quiet && recorder_.knows_hypervisor();
+    connect();
   }
-  session.serial().on_text = [&](std::string_view text, emu::Cycle) {
-    if (serial_file.is_open()) {
-      serial_file << text << std::flush;
-    } else if (options.serial == "stdio" && !options.json) {
+
+  ExitCode run() {
+    const emu::Cycle end = options_.max_cycles ? emu::Cycle{*options_.max_cycles} : emu::kNever;
+    bool reached = false;
+    if (options_.until.empty()) {
+      reason_ = session_.run(end);
+    } else {
+      StopCondition condition(options_.until, session_, recorder_);
+      reason_ = condition.run(end);
+      reached = condition.reached();
+    }
+    flush_serial();
+    finish_files();
+    report(reached);
+    return reached ? ExitCode::success
+                   : exit_code_of(reason_, session_.machine().exit_code());
+  }
+
+ private:
+  static void open(std::ofstream& file, const std::string& path) {
+    file.open(path, std::ios::binary | std::ios::trunc);
+    if (!file) throw UsageError("cannot write '" + path + "'");
+  }
+
+  void connect() {
+    session_.serial().on_text = [this](std::string_view text, emu::Cycle now) {
+      if (serial_.is_open()) {
+        serial_ << text << std::flush;
+      } else if (options_.serial == "stdio" && !options_.json) {
+        print_serial(text, now);
+      }
+    };
+    recorder_.on_transition = [this](const Transition& t) { event(transition_line(t)); };
+    recorder_.on_hypercall = [this](const HypercallEvent& call) {
+      if (trace_.is_open()) trace_ << hypercall_line(call) << '\n';
+    };
+  }
+
+  void event(const std::string& line) {
+    if (trace_.is_open()) trace_ << line << '\n';
+    if (!timeline_) return;
+    flush_serial();
+    std::printf("%s\n", line.c_str());
+  }
+
+  /// Plain when there is no timeline; else whole lines, so that both can be read.
+  void print_serial(std::string_view text, emu::Cycle now) {
+    if (!timeline_) {
       std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
+      return;
     }
-  };
-  const emu::Cycle until = options.max_cycles ? emu::Cycle{*options.max_cycles} : emu::kNever;
-  const emu::StopReason reason = session.run(until);
-  if (!options.record.empty()) {
-    emu::host::write_file(options.record, session.machine().input_log().text());
+    for (const char c : text) {
+      if (c == '\r') continue;
+      if (c != '\n') {
+        if (line_.empty()) line_at_ = now;
+        line_ += c;
+        continue;
+      }
+      flush_serial();
+    }
   }
-  const auto result = result_json(session, reason);
-  if (options.json) {
-    std::printf("%s\n", result.dump(2).c_str());
-  } else if (!options.quiet) {
-    std::fprintf(stderr, "%s after %llu instructions, %llu cycles; state_hash %s\n",
-                 std::string(emu::stop_reason_name(reason)).c_str(),
-                 static_cast<unsigned long long>(session.machine().instructions()),
-                 static_cast<unsigned long long>(session.machine().now().value),
-                 result["state_hash"].get<std::string>().c_str());
+  void flush_serial() {
+    if (line_.empty()) return;
+    const std::string cycle = grouped(line_at_.value);
+    std::printf("%*s  serial | %s\n", 15, cycle.c_str(), line_.c_str());
+    line_.clear();
   }
-  return exit_code_of(reason, session.machine().exit_code(), !options.until.empty());
-}
+
+  void finish_files() {
+    if (!options_.record.empty()) {
+      emu::host::write_file(options_.record, session_.machine().input_log().text());
+    }
+    std::string picture = options_.picture;
+    const bool tour = options_.image == "tour";
+    if (picture.empty() && tour) {
+      picture = (emu::host::program_folder() / "tour.svg").string();
+    }
+    if (picture.empty()) return;
+    emu::host::write_file(picture, draw_run(recorder_, session_.machine().now(),
+                                            "vitrine run " + options_.image));
+    if (timeline_) picture_note_ = "picture: " + std::filesystem::path(picture).filename().string();
+  }
+
+  void report(bool reached) {
+    emu::Machine& machine = session_.machine();
+    const uint64_t hash = machine.state_hash();
+    if (options_.json) {
+      std::printf("%s\n", result(hash).dump(2).c_str());
+      return;
+    }
+    if (options_.quiet) return;
+    if (timeline_) print_waterfalls();
+    const std::string why = reached ? "the condition holds" : std::string(stop_reason_name(reason_));
+    std::fprintf(timeline_ ? stdout : stderr,
+                 "%s at cycle %s, %s instructions\nstate_hash %s\n", why.c_str(),
+                 grouped(machine.now().value).c_str(), grouped(machine.instructions()).c_str(),
+                 hex(hash).c_str());
+    if (!picture_note_.empty()) std::printf("%s\n", picture_note_.c_str());
+    if (options_.image == "tour") {
+      std::printf(
+          "next: vitrine run tour --until 'partition(2).state -> finalizing'\n"
+          "      vitrine show eventlog tour --until 'hypercall(0x68).enter'\n"
+          "      vitrine explain call 0x42\n");
+    }
+  }
+
+  void print_waterfalls() {
+    for (const HypercallEvent& call : recorder_.hypercalls()) {
+      if (call.attempts.size() > 1) std::printf("\n%s", waterfall(call).c_str());
+    }
+    std::printf("\n");
+  }
+
+  nlohmann::ordered_json result(uint64_t hash) {
+    emu::Machine& machine = session_.machine();
+    nlohmann::ordered_json out;
+    out["schema"] = kSchema;
+    out["image"] = nlohmann::ordered_json::array();
+    for (const LoadedImage& image : session_.plan().images) {
+      out["image"].push_back(
+          {{"role", image.role}, {"name", image.name}, {"sha256", image.sha256}});
+    }
+    out["engine"] = "interpreter";
+    out["timing"] = options_.timing;
+    out["instructions"] = machine.instructions();
+    out["cycles"] = machine.now().value;
+    out["state_hash"] = hex(hash);
+    out["exit"] = {{"reason", std::string(stop_reason_name(reason_))},
+                   {"guest_code", machine.exit_code()}};
+    out["hypercalls"] = nlohmann::ordered_json::array();
+    for (const HypercallEvent& call : recorder_.hypercalls()) {
+      out["hypercalls"].push_back(hypercall_json(call));
+    }
+    out["transitions"] = nlohmann::ordered_json::array();
+    for (const Transition& t : recorder_.transitions()) {
+      out["transitions"].push_back(transition_json(t));
+    }
+    return out;
+  }
+
+  const RunOptions& options_;
+  Session session_;
+  Recorder recorder_;
+  std::ofstream trace_, serial_;
+  bool timeline_ = false;
+  std::string line_;
+  emu::Cycle line_at_;
+  std::string picture_note_;
+  emu::StopReason reason_{};
+};
+
+}  // namespace
+
+ExitCode run_command(const RunOptions& options) { return Run(options).run(); }
 
 }  // namespace vitrine::ui
