@@ -49,6 +49,9 @@ class Cpu final : public AccessClock {
   /// HLT, shutdown or wait-for-SIPI, with nothing to look at.
   bool idle() const { return state.activity != Activity::active && !attention_; }
 
+  /// Seeds RDRAND and RDSEED; not changed by resets.
+  void seed_random(uint64_t seed) { state.random = seed; }
+
   uint32_t index() const { return index_; }
   const arch::CpuProfile& profile() const { return profile_; }
   CpuPorts& ports() { return ports_; }
@@ -132,6 +135,8 @@ class Cpu final : public AccessClock {
   /// Linear address after segmentation: limit, type and canonical checks (SDM "Limit Checking",
   /// "Type Checking", "Canonical Addressing"). #SS for SS, else #GP.
   Result<Gva, Fault> checked_linear(uint8_t segment, uint64_t offset, uint64_t size, bool write);
+  /// #SS(0) or #GP(0) for a non-canonical address, by segment; other faults as they are.
+  static Fault locate_fault(const Fault& fault, uint8_t segment);
   /// True when data accesses need checked_linear() in the current mode.
   bool segments_checked() const { return !mode_.flat; }
   uint64_t segment_base(uint8_t segment) const { return linear_base_[segment]; }
@@ -237,9 +242,6 @@ class Cpu final : public AccessClock {
     if (checked) [[unlikely]] return checked_linear(segment, offset, size, write);
     return Gva{(linear_base_[segment] + offset) & linear_mask_};
   }
-  /// #SS(0) or #GP(0) for a non-canonical address, by segment; other faults as they are.
-  static Fault locate_fault(const Fault& fault, uint8_t segment);
-
   /// Ends the running block, or forgets the position in a stopped one, when its bytes are written.
   class CodeSink final : public WriteSink {
    public:
@@ -264,6 +266,9 @@ class Cpu final : public AccessClock {
   bool step(Block& block, uint32_t index);
   bool breakpoint_hit(uint64_t rip);
   void take_fault();
+  /// A fault while delivering a double fault: shutdown, or a VM exit.
+  void shut_down();
+  void charge_event(uint64_t cycles) { extra_cycles_ += cycles; }
   /// Adds what an event charged to the clock and leaves the block for good.
   void settle();
   void end_block() {

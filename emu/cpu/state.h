@@ -110,6 +110,8 @@ struct CpuState {
   bool smi_blocked = false;
   uint64_t pending_debug = 0;   ///< DR6 bits of #DB still to be delivered at the next boundary
 
+  uint64_t random = 1;          ///< state of the generator behind RDRAND and RDSEED
+
   Cycle clock;                  ///< this processor's own time
   uint64_t retired = 0;         ///< instructions completed since reset
   uint64_t exceptions = 0;      ///< delivered, for the counters panel
