@@ -34,6 +34,13 @@ struct Line {
   }
 };
 
+/// Who answers the INTA cycles of an ExtINT interrupt: the 8259 pair.
+class ExtIntSource {
+ public:
+  virtual ~ExtIntSource() = default;
+  virtual uint8_t acknowledge(Cycle now) = 0;
+};
+
 /// Guest time: how many core cycles a second has. Device periods are exact rationals of it.
 struct TimeBase {
   uint64_t core_hz = 2'000'000'000;

@@ -39,6 +39,7 @@ void EventQueue::cancel(EventTargetId target, uint32_t kind) {
 }
 
 void EventQueue::run_until(Cycle now) {
+  seen_ = std::max(seen_, now);
   while (!events_.empty() && events_.front().when <= now) {
     const Event event = events_.front();
     events_.erase(events_.begin());

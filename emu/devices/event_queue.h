@@ -40,6 +40,8 @@ class EventQueue {
   Cycle next() const { return events_.empty() ? kNever : events_.front().when; }
   /// Fires, in order, every event due at or before `now`; each sees its own due time as `now`.
   void run_until(Cycle now);
+  /// The last time run_until() heard of. For peeks only: it depends on how a run is cut.
+  Cycle seen() const { return seen_; }
 
   /// While set, `*horizon` (the running processor's deadline) is lowered to whatever is scheduled to
   /// happen before it, so that a timer armed in this slice of time still fires on its cycle.
@@ -51,6 +53,7 @@ class EventQueue {
   std::vector<Event> events_;  // ascending by (when, sequence)
   std::vector<EventTarget*> targets_;
   uint64_t next_sequence_ = 0;
+  Cycle seen_;
   Cycle* horizon_ = nullptr;
 };
 
