@@ -53,6 +53,6 @@ endfunction()
 function(vitrine_add_payload name)
   set(kit "${VITRINE_IMAGE_ROOT}/roms/kit")
   vitrine_image(NAME "${name}.elf" SCRIPT "${kit}/payload.ld"
-    SOURCES "${kit}/start.S" "${kit}/interrupts.S" "${kit}/boot.cpp" "${kit}/hypercall.cpp" "${kit}/interrupts.cpp"
-            "${kit}/memory.cpp" "${kit}/serial.cpp" ${ARGN})
+    SOURCES "${kit}/start.S" "${kit}/interrupts.S" "${kit}/processors.S" "${kit}/boot.cpp" "${kit}/hypercall.cpp" "${kit}/interrupts.cpp"
+            "${kit}/memory.cpp" "${kit}/processors.cpp" "${kit}/serial.cpp" ${ARGN})
 endfunction()

@@ -84,7 +84,7 @@ start64:
 
         .section .rodata
         .balign 8
-        .globl  gdt
+        .globl  gdt, gdt_pointer
 gdt:
         .quad   0
         .quad   0x00AF9B000000FFFF              # 08: 64-bit code
@@ -95,6 +95,7 @@ gdt_pointer:
 
         .section .bss
         .balign 4096
+        .globl  pml4
 pml4:           .skip 4096
 pdpt:           .skip 4096
 directories:    .skip 4 * 4096
