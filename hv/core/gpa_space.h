@@ -53,6 +53,14 @@ void mark_deposited(Hypervisor& hv, Partition& child, std::uint64_t gpa_page, bo
 // Removes the first mapping at or after `from`; false when there is none. `from` moves behind it.
 bool unmap_next(Hypervisor& hv, Partition& child, std::uint64_t& from);
 
+// Remembers that rights or mappings of the partition were taken away, and makes every processor forget
+// them: once, at the end of the attempt.
+void mark_stale(Hypervisor& hv, Partition& partition);
+void flush_stale(Hypervisor& hv);
+
+// Gives the top table back; no mapping may be left.
+void release_gpa_root(Hypervisor& hv, Partition& child);
+
 // Puts a hypervisor page over whatever stands at `gpa_page`, and takes it off again.
 bool place_overlay(Hypervisor& hv, Partition& partition, std::uint64_t gpa_page, std::uint64_t page,
                    Rights rights);

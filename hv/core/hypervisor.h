@@ -54,6 +54,7 @@ struct LogicalProcessor {
   std::uint64_t current{};        // VirtualProcessor that makes the call
   std::uint64_t attempts{};       // hypercalls dispatched, continued ones each time
   std::uint64_t unimplemented{};  // calls refused because they do not exist here
+  std::uint64_t next_timer{};     // TSC of the next synthetic timer, ~0 for none
 };
 
 struct Hypervisor {
@@ -76,6 +77,7 @@ struct Hypervisor {
   std::uint64_t first_partition{};  // the root, then all others in order of id
   std::uint64_t last_id{};          // identifiers are never used twice
   std::uint64_t partition_count{};
+  std::array<std::uint64_t, 4> stale{};  // partitions whose translations this attempt has narrowed
   std::array<EventLogGroup, tlfs::kEventLogTypes> event_log{};
 
   template <class T>

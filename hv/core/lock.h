@@ -35,6 +35,7 @@ class Guard {
   Hypervisor& hv_;
   Lock& lock_;
   std::uint32_t processor_;
+  LockRank held_before_;
 };
 
 }  // namespace vitrine::hv

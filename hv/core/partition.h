@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "hv/core/memory_pool.h"
 #include "hv/core/virtual_processor.h"
@@ -92,6 +93,9 @@ struct Partition {
   std::uint64_t platform_data{};  // the image's own
 };
 static_assert(sizeof(Partition) <= tlfs::kPageSize);
+
+// Units of finalization that a stage still has to do.
+std::uint64_t units_left(const Hypervisor& hv, const Partition& partition, FinalizeStage stage);
 
 constexpr bool has_privilege(const Partition& partition, tlfs::Privilege privilege) {
   return (partition.privileges & tlfs::mask_of(privilege)) == tlfs::mask_of(privilege);

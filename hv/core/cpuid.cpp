@@ -1,0 +1,43 @@
+// What the hypervisor's own CPUID leaves tell a virtual processor.
+#include "hv/tlfs/cpuid.h"
+
+#include "hv/core/hypervisor.h"
+
+namespace vitrine::hv {
+namespace {
+
+using tlfs::CpuidLeaf;
+
+// The build that Linux's root driver was written against, as version 10.0.
+constexpr std::uint32_t kBuild = 27744;
+constexpr std::uint32_t kVersion = 10U << 16;
+// Vectors for interrupt remapping are not exposed.
+constexpr std::uint32_t kRemapVectors = 0;
+
+CpuidLeaf features(const Partition& partition) {
+  return {.eax = static_cast<std::uint32_t>(partition.privileges),
+          .ebx = static_cast<std::uint32_t>(partition.privileges >> 32),
+          .edx = tlfs::kXmmInput | tlfs::kGuestIdle | tlfs::kFrequencyMsrs | tlfs::kCrashMsrs |
+                 tlfs::kXmmOutput | tlfs::kDirectTimers};
+}
+
+}  // namespace
+
+CpuidLeaf hypervisor_leaf(const Hypervisor& hv, const VirtualProcessor& vp, std::uint32_t leaf) {
+  switch (leaf) {
+    case tlfs::kVendorLeaf:
+      return {tlfs::kLastLeaf, tlfs::kVendorEbx, tlfs::kVendorEcx, tlfs::kVendorEdx};
+    case tlfs::kInterfaceLeaf: return {.eax = tlfs::kInterface};
+    case tlfs::kVersionLeaf: return {.eax = kBuild, .ebx = kVersion};
+    case tlfs::kFeaturesLeaf: return features(partition_of(hv, vp));
+    case tlfs::kRecommendationsLeaf:
+      return {.eax = tlfs::kRelaxedTiming | tlfs::kDeprecateAutoEoi,
+              .ebx = tlfs::kNeverNotify,
+              .ecx = hv.physical_bits};
+    case tlfs::kLimitsLeaf: return {kMaximumVps, hv.processors, kRemapVectors, 0};
+    case tlfs::kHardwareLeaf: return {.eax = hv.hardware_features};
+    default: return {};
+  }
+}
+
+}  // namespace vitrine::hv

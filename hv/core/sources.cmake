@@ -1,0 +1,31 @@
+# The sources of the hypervisor core, for the native library and for the image alike.
+set(VITRINE_HV_CORE_SOURCES
+  address_space.cpp
+  call_table.cpp
+  cpuid.cpp
+  dispatch.cpp
+  event_log.cpp
+  event_log_calls.cpp
+  finalize.cpp
+  gpa_calls.cpp
+  gpa_space.cpp
+  guest_access.cpp
+  hypervisor.cpp
+  intercepts.cpp
+  lock.cpp
+  memory_pool.cpp
+  overlays.cpp
+  partition_life.cpp
+  partition_properties.cpp
+  partition_tree.cpp
+  pool_calls.cpp
+  port_calls.cpp
+  slots.cpp
+  synic.cpp
+  synthetic_msrs.cpp
+  time.cpp
+  timers.cpp
+  virtual_interrupts.cpp
+  vp_life.cpp
+  vp_registers.cpp
+)
