@@ -89,7 +89,7 @@ BootInformation read_boot_information(std::uint32_t magic, std::uint64_t address
 
 std::uint64_t end_of_ram(const BootInformation& information) {
   std::uint64_t end = 0;
-  for (const MemoryRange& range : information.memory()) {
+  for (const BootRange& range : information.memory()) {
     if (range.type == MemoryType::ram && range.end() > end) end = range.end();
   }
   return end;

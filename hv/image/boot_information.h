@@ -12,7 +12,7 @@ namespace vitrine::hv {
 // Multiboot2 "Memory map" types; E820 and PVH use the same numbers.
 enum class MemoryType : std::uint32_t { ram = 1, reserved = 2, acpi = 3, nvs = 4, defective = 5 };
 
-struct MemoryRange {
+struct BootRange {
   std::uint64_t base{};
   std::uint64_t size{};
   MemoryType type{};
@@ -38,14 +38,14 @@ struct BootInformation {
   static constexpr std::size_t kMaximumModules = 2;
 
   Text command_line;
-  std::array<MemoryRange, kMaximumRanges> ranges{};
+  std::array<BootRange, kMaximumRanges> ranges{};
   std::size_t range_count{};
   std::array<Module, kMaximumModules> modules{};
   std::size_t module_count{};
   std::array<std::uint8_t, 36> acpi_root{};  // the RSDP, when the loader gave a copy
   std::size_t acpi_root_size{};
 
-  std::span<const MemoryRange> memory() const { return {ranges.data(), range_count}; }
+  std::span<const BootRange> memory() const { return {ranges.data(), range_count}; }
   // Whether the word stands in the command line, between blanks.
   bool option(std::string_view word) const;
 };

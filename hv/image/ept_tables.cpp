@@ -28,12 +28,6 @@ constexpr bool is_present(std::uint64_t entry) { return (entry & arch::ept::righ
 
 }  // namespace
 
-PageSource heap_source() {
-  return {.allocate = [](void*) { return allocate_page(); },
-          .release = [](void*, std::uint64_t page) { free_page(page); },
-          .context = nullptr};
-}
-
 bool EptTables::create(PageSource source) {
   source_ = source;
   root_ = source_.allocate(source_.context);
@@ -53,6 +47,34 @@ void EptTables::release_table(std::uint64_t table, unsigned level) {
     }
   }
   source_.release(source_.context, table);
+}
+
+unsigned EptTables::missing_tables(std::uint64_t gpa) const {
+  std::uint64_t table = root_;
+  for (unsigned level = kLevels; level > 1; --level) {
+    const std::uint64_t entry = at<std::uint64_t>(table)[index_of(gpa, level)];
+    if (!is_present(entry) || is_leaf(entry, level)) return level - 1;
+    table = entry & kAddressMask;
+  }
+  return 0;
+}
+
+bool EptTables::release_one() {
+  if (root_ == 0) return false;
+  std::uint64_t* link = &root_;
+  for (unsigned level = kLevels; level > 1; --level) {
+    auto* const entries = at<std::uint64_t>(*link & kAddressMask);
+    std::uint64_t* below = nullptr;
+    for (unsigned i = 0; i < kEntries && below == nullptr; ++i) {
+      if (is_present(entries[i]) && !is_leaf(entries[i], level)) below = &entries[i];
+    }
+    if (below == nullptr) break;
+    link = below;
+  }
+  const std::uint64_t page = *link & kAddressMask;
+  *link = 0;
+  source_.release(source_.context, page);
+  return true;
 }
 
 // The entry for `gpa` at `level`, making the tables above it and splitting large pages on the way.

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 
-#include "hv/image/vmx.h"
+#include "emu/arch/ept.h"
 
 namespace vitrine::hv {
+
+namespace arch = emu::arch;
 
 // Where table pages come from: the hypervisor's heap for the root, the partition's pool for a
 // child.
@@ -15,7 +17,6 @@ struct PageSource {
   void (*release)(void* context, std::uint64_t page){};
   void* context{};
 };
-PageSource heap_source();
 
 // What a leaf entry grants and how it is cached.
 struct EptLeaf {
@@ -26,6 +27,7 @@ struct EptLeaf {
   }
 };
 
+// Table entries hold physical addresses; the hypervisor's own addresses are physical ones.
 class EptTables {
  public:
   static constexpr unsigned kLevels = 4;
@@ -44,6 +46,13 @@ class EptTables {
   // Takes away every mapping in the range; false when a large page cannot be split for want of a
   // page.
   bool unmap(std::uint64_t gpa, std::uint64_t size);
+
+  // Sets the leaf entry of one 4 KiB page, 0 for none; false when the source has no page.
+  bool set_page(std::uint64_t gpa, std::uint64_t entry) { return set(gpa, 1, entry); }
+  // How many table pages map() would need for one 4 KiB page.
+  unsigned missing_tables(std::uint64_t gpa) const;
+  // Gives one table page back, a lowest one; everything it mapped is gone. False when none is left.
+  bool release_one();
 
   // The leaf entry that translates `gpa`, 0 if none; its page size goes to `size`.
   std::uint64_t lookup(std::uint64_t gpa, std::uint64_t* size = nullptr) const;

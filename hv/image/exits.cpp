@@ -6,6 +6,7 @@
 #include "emu/arch/msr.h"
 #include "hv/image/console.h"
 #include "hv/image/cpuid_view.h"
+#include "hv/image/exit_log.h"
 #include "hv/image/instructions.h"
 #include "hv/image/interrupts.h"
 #include "hv/image/msr_view.h"
@@ -22,6 +23,7 @@ using arch::Vector;
 void on_exception_or_nmi(VpContext& vp) {
   const InterruptionInfo information{read_vmcs32(Field::exit_interruption_information)};
   if (information.type() == arch::EventType::nmi) return take_nmi();
+  if (exception_intercepted(vp)) return;
   vp.exception = {.present = true,
                   .vector = information.vector(),
                   .has_error_code = information.error_code_valid(),
@@ -34,7 +36,7 @@ void on_external_interrupt(VpContext&) {
 }
 
 void on_triple_fault(VpContext& vp) {
-  if (&vp == this_processor().root) {
+  if (vp.is_root) {
     stop("triple fault in the root, rip", read_vmcs(Field::guest_rip));
   }
   unrecoverable_exception(vp);
@@ -45,6 +47,7 @@ void on_window(VpContext&) {}
 
 void on_cpuid(VpContext& vp) {
   const CpuidResult r = guest_cpuid(vp, vp.low(arch::rax), vp.low(arch::rcx));
+  if (cpuid_intercepted(vp, r)) return;
   vp.registers.gpr[arch::rax] = r.eax;
   vp.registers.gpr[arch::rbx] = r.ebx;
   vp.registers.gpr[arch::rcx] = r.ecx;
@@ -63,17 +66,26 @@ void on_invd(VpContext&) {
   skip_instruction();
 }
 
+// TLFS "MSR accesses": virtualized, else the parent's intercept, else #GP.
 void on_rdmsr(VpContext& vp) {
+  const std::uint32_t index = vp.low(arch::rcx);
   std::uint64_t value = 0;
-  if (!guest_read_msr(vp, vp.low(arch::rcx), value)) return raise(vp, Vector::general_protection);
+  if (!guest_read_msr(vp, index, value)) {
+    if (msr_read_intercepted(vp, index)) return;
+    return raise(vp, Vector::general_protection);
+  }
   vp.registers.gpr[arch::rax] = static_cast<std::uint32_t>(value);
   vp.registers.gpr[arch::rdx] = value >> 32;
   skip_instruction();
 }
 
 void on_wrmsr(VpContext& vp) {
+  const std::uint32_t index = vp.low(arch::rcx);
   const std::uint64_t value = (std::uint64_t{vp.low(arch::rdx)} << 32) | vp.low(arch::rax);
-  if (!guest_write_msr(vp, vp.low(arch::rcx), value)) return raise(vp, Vector::general_protection);
+  if (!guest_write_msr(vp, index, value)) {
+    if (msr_write_intercepted(vp, index)) return;
+    return raise(vp, Vector::general_protection);
+  }
   skip_instruction();
 }
 
@@ -204,14 +216,17 @@ static_assert(exits_ascend());
 void handle_exit(VpContext& vp) {
   const std::uint32_t reason = read_vmcs32(Field::exit_reason);
   const std::uint32_t basic = reason & 0xFFFF;
-  keep_interrupted_event(vp);
+  if ((reason & arch::kEntryFailure) == 0) keep_interrupted_event(vp);
   const Handler handler = basic < kReasons ? kDispatch[basic] : nullptr;
   if (handler == nullptr) {
     const arch::ExitReasonRow* const row = arch::find_exit_reason(basic);
     say("unexpected exit ", row != nullptr ? row->name : "unknown");
     stop("unexpected VM exit, reason", reason);
   }
+  if (!exits_are_logged()) return handler(vp);
+  const ExitSnapshot before = take_snapshot(vp);
   handler(vp);
+  log_exit(vp, static_cast<ExitReason>(basic), before);
 }
 
 }  // namespace vitrine::hv

@@ -2,6 +2,7 @@
 #include "hv/image/interrupts.h"
 
 #include "emu/arch/msr.h"
+#include "hv/image/image_state.h"
 #include "hv/image/instructions.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/processor.h"
@@ -46,24 +47,64 @@ void end_owed_levels(Processor& processor) {
   }
 }
 
-// SDM "Interrupt Command Register (ICR)", x2APIC form. A virtual processor reaches itself; the
-// other processors of a partition are reached when there are any.
-void send_command(VpContext& vp, std::uint64_t command) {
-  enum Delivery : std::uint32_t { fixed = 0, nmi = 4 };
-  enum Shorthand : std::uint32_t { none, self, all, others };
+// What would interrupt the guest next: the 8259's vector, the line of HvAssertVirtualInterrupt, the
+// virtual local APIC; 0 for nothing.
+std::uint8_t waiting_vector(const VpContext& vp) {
+  if (vp.external_vector != 0) return vp.external_vector;
+  return vp.asserted ? vp.asserted_vector : vp.apic.deliverable();
+}
+
+void take_waiting(VpContext& vp, std::uint8_t vector) {
+  if (vp.external_vector != 0) {
+    vp.external_vector = 0;
+  } else if (vp.asserted) {
+    vp.asserted = false;
+    acknowledge_interrupt(hypervisor, *vp.core);
+  } else if (vp.apic.accept(vector)) {
+    end_of_interrupt(hypervisor, this_processor().index, *vp.core);
+  }
+}
+
+InterruptCommand decode_command(std::uint64_t command) {
   const auto low = static_cast<std::uint32_t>(command);
-  const auto destination = static_cast<std::uint32_t>(command >> 32);
-  const std::uint32_t shorthand = low >> 18 & 3;
-  const bool logical = (low >> 11 & 1) != 0;
+  return {.delivery = static_cast<Delivery>(low >> 8 & 7),
+          .vector = static_cast<std::uint8_t>(low),
+          .level = false,
+          .logical = (low >> 11 & 1) != 0,
+          .shorthand = low >> 18 & 3,
+          .destination = static_cast<std::uint32_t>(command >> 32)};
+}
+
+bool addressed(const VpContext& vp, const VpContext* sender, const InterruptCommand& command) {
+  enum : std::uint32_t { none, self, all, others };
+  constexpr std::uint32_t kBroadcast = 0xFFFFFFFF;
   const std::uint32_t id = vp.apic.id();
-  const bool logical_match =
-      (destination >> 16) == (id >> 4) && (destination & (1U << (id & 15))) != 0;
-  const bool addressed = destination == 0xFFFFFFFF || (logical ? logical_match : destination == id);
-  const bool reaches_self =
-      shorthand == self || shorthand == all || (shorthand == none && addressed);
-  if (!reaches_self) return;
-  if ((low >> 8 & 7) == fixed) vp.apic.request(static_cast<std::uint8_t>(low));
-  if ((low >> 8 & 7) == nmi) vp.nmi_pending = true;
+  switch (command.shorthand) {
+    case self: return &vp == sender;
+    case all: return true;
+    case others: return &vp != sender;
+    default: break;
+  }
+  if (command.destination == kBroadcast) return true;
+  if (!command.logical) return command.destination == id;
+  return (command.destination >> 16) == (id >> 4) &&
+         (command.destination & 0xFFFF & (1U << (id & 15))) != 0;
+}
+
+void deliver_to(VpContext& vp, const InterruptCommand& command) {
+  switch (command.delivery) {
+    case Delivery::fixed:
+    case Delivery::lowest_priority: vp.apic.request(command.vector, command.level); return;
+    case Delivery::nmi: vp.nmi_pending = true; return;
+    case Delivery::init: vp.startup = Startup::init_pending; return;
+    case Delivery::startup:
+      if (vp.startup != Startup::wait_for_sipi) return;
+      vp.startup = Startup::sipi_pending;
+      vp.startup_vector = command.vector;
+      return;
+    case Delivery::smi:
+    case Delivery::reserved: return;
+  }
 }
 
 }  // namespace
@@ -91,15 +132,33 @@ void take_nmi() { this_processor().root->nmi_pending = true; }
 void run_timers() {
   Processor& processor = this_processor();
   const std::uint64_t now = read_tsc();
-  std::uint64_t next = 0;
-  for (VpContext* const vp : {processor.root, processor.current}) {
+  constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  std::uint64_t next = next_timer(hypervisor, processor.index);
+  if (next <= now) {
+    expire_timers(hypervisor, processor.index);
+    next = next_timer(hypervisor, processor.index);
+  }
+  for (VpContext* vp = processor.first; vp != nullptr; vp = vp->next) {
     vp->apic.run_timer(now);
     const std::uint64_t expiry = vp->apic.next_expiry();
-    if (expiry != 0 && (next == 0 || expiry < next)) next = expiry;
+    if (expiry != 0 && expiry < next) next = expiry;
   }
-  if (next == processor.armed) return;
-  processor.armed = next;
-  arm_physical_timer(next);
+  const std::uint64_t wanted = next == kNever ? 0 : next;
+  if (wanted == processor.armed) return;
+  processor.armed = wanted;
+  arm_physical_timer(wanted);
+}
+
+bool deliver(const Partition& partition, const VpContext* sender, const InterruptCommand& command) {
+  bool any = false;
+  for (const std::uint64_t address : partition.vps) {
+    if (address == 0) continue;
+    VpContext& vp = context_of(*hypervisor.at<VirtualProcessor>(address));
+    if (!addressed(vp, sender, command)) continue;
+    deliver_to(vp, command);
+    any = true;
+  }
+  return any;
 }
 
 void keep_interrupted_event(VpContext& vp) {
@@ -131,7 +190,7 @@ void prepare_entry(VpContext& vp) {
     processor.root->nmi_pending = true;
   }
   const std::uint64_t shadow = read_vmcs(Field::guest_interruptibility);
-  const std::uint8_t vector = vp.external_vector != 0 ? vp.external_vector : vp.apic.deliverable();
+  const std::uint8_t vector = waiting_vector(vp);
   bool delivered = event_is_set();
   if (!delivered && vp.exception.present) {
     inject(InterruptionInfo::make(EventType::hardware_exception, vp.exception.vector,
@@ -152,13 +211,9 @@ void prepare_entry(VpContext& vp) {
   bool waiting = vector != 0;
   if (!delivered && waiting && interrupts_open(shadow)) {
     inject(InterruptionInfo::make(EventType::external_interrupt, vector, false), 0);
-    if (vp.external_vector != 0) {
-      vp.external_vector = 0;
-    } else {
-      vp.apic.accept(vector);
-    }
+    take_waiting(vp, vector);
     delivered = true;
-    waiting = vp.apic.deliverable() != 0;
+    waiting = waiting_vector(vp) != 0;
   }
   if (delivered) vp.halted = false;
   set_primary(vp, arch::primary::interrupt_window_exiting, waiting);
@@ -171,8 +226,7 @@ bool read_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t& value) {
     return true;
   }
   if (index == msr::ia32_apic_base) {
-    value = arch::apic_base::default_address | arch::apic_base::enable | arch::apic_base::x2apic |
-            (vp.apic.id() == 0 ? arch::apic_base::bootstrap : 0);
+    value = vp.apic.base_msr();
     return true;
   }
   return vp.apic.read(index - msr::x2apic_first, read_tsc(), value);
@@ -186,8 +240,7 @@ bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value) {
   }
   if (index == msr::ia32_apic_base) {
     // Differs: the virtual local APIC has x2APIC mode only, so it can neither be moved nor left.
-    std::uint64_t now = 0;
-    return read_apic_msr(vp, index, now) && value == now;
+    return value == vp.apic.base_msr();
   }
   const ApicEffect effect = vp.apic.write(index - msr::x2apic_first, value, read_tsc());
   Processor& processor = this_processor();
@@ -199,11 +252,14 @@ bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value) {
         processor.level_owed[vector] = true;
         end_owed_levels(processor);
       }
+      end_of_interrupt(hypervisor, processor.index, *vp.core);
       return true;
     }
-    case Kind::command: send_command(vp, effect.value); return true;
+    case Kind::command:
+      deliver(partition_of(hypervisor, *vp.core), &vp, decode_command(effect.value));
+      return true;
     case Kind::local_vector:
-      if (&vp == processor.root) {
+      if (vp.is_root) {
         write_local_vector(static_cast<std::uint32_t>(effect.value),
                            static_cast<std::uint32_t>(value));
       }
@@ -215,7 +271,7 @@ bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value) {
 }
 
 bool has_wake_event(const VpContext& vp) {
-  return vp.exception.present || vp.nmi_pending || vp.external_vector != 0 ||
+  return vp.exception.present || vp.nmi_pending || vp.external_vector != 0 || vp.asserted ||
          vp.apic.deliverable() != 0;
 }
 

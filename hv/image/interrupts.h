@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "hv/core/partition.h"
 #include "hv/image/vp_context.h"
 
 namespace vitrine::hv {
@@ -26,6 +27,19 @@ void keep_interrupted_event(VpContext& vp);
 // RDMSR and WRMSR of x2APIC registers and of the timer; false is #GP.
 bool read_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t& value);
 bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value);
+
+// An interrupt on its way between the virtual processors of a partition (SDM "Interrupt Command
+// Register"). `sender` is null when it comes from outside. False when nobody is addressed.
+enum class Delivery : std::uint32_t { fixed, lowest_priority, smi, reserved, nmi, init, startup };
+struct InterruptCommand {
+  Delivery delivery{};
+  std::uint8_t vector{};
+  bool level{};
+  bool logical{};
+  std::uint32_t shorthand{};  // 0 none, 1 self, 2 all, 3 all others
+  std::uint32_t destination{};
+};
+bool deliver(const Partition& partition, const VpContext* sender, const InterruptCommand& command);
 
 // Whether something waits that would wake `vp` from HLT.
 bool has_wake_event(const VpContext& vp);

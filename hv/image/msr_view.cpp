@@ -77,7 +77,7 @@ bool guest_read_msr(VpContext& vp, std::uint32_t index, std::uint64_t& value) {
     case msr::ia32_tsc_adjust: value = vp.tsc_adjust; return true;
     // Locked with VMX off: what firmware leaves on a machine without it.
     case msr::ia32_feature_control: value = arch::feature_control::lock; return true;
-    default: return other_read_msr(vp, index, value);
+    default: return false;
   }
 }
 
@@ -99,7 +99,7 @@ bool guest_write_msr(VpContext& vp, std::uint32_t index, std::uint64_t value) {
       vp.tsc_adjust = value;
       return true;
     case msr::ia32_feature_control: return false;
-    default: return other_write_msr(vp, index, value);
+    default: return false;
   }
 }
 

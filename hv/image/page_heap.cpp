@@ -15,6 +15,7 @@ struct Heap {
   std::uint64_t next_unused{};
   std::uint64_t freed{};  // first of the freed pages, 0 for none
   std::uint64_t freed_count{};
+  std::uint64_t arena_size{};
 };
 Heap heap;
 
@@ -25,7 +26,15 @@ void clear_page(std::uint64_t page) { __builtin_memset(at<void>(page), 0, kPageS
 }  // namespace
 
 std::uint64_t hypervisor_base() { return address(::hypervisor_start); }
-std::uint64_t hypervisor_end() { return address(::hypervisor_end); }
+std::uint64_t hypervisor_end() { return address(::hypervisor_end) + heap.arena_size; }
+
+std::uint64_t reserve_arena(std::uint64_t count) {
+  constexpr std::uint64_t kLargePage = 0x200000;
+  const std::uint64_t base = hypervisor_end();
+  heap.arena_size = (count * kPageSize + kLargePage - 1) & ~(kLargePage - 1);
+  __builtin_memset(at<void>(base), 0, heap.arena_size);
+  return base;
+}
 
 std::uint64_t allocate_page() {
   if (heap.freed == 0) return allocate_pages(1);

@@ -15,8 +15,11 @@ struct Processor {
   std::uint32_t index{};
   std::uint32_t apic_id{};
   std::uint64_t vmx_region{};
-  VpContext* current{};  // whose state is in the processor, null before the first
-  VpContext* root{};     // the root's virtual processor that owns this processor's devices
+  VpContext* current{};       // whose state is in the processor, null before the first
+  VpContext* root{};          // the root's virtual processor that owns this processor's devices
+  VpContext* first{};         // all virtual processors that run here
+  VpContext* last_child{};    // the child that had its turn last
+  std::uint64_t slice_end{};  // when the current one's turn is over, by the TSC
   bool nmi_pending{};
   std::uint64_t armed{};   // what the physical timer is set to
   bool level_owed[256]{};  // level vectors ended by the root, not yet at the physical APIC
@@ -27,6 +30,9 @@ inline Processor& this_processor() {
   asm volatile("movq %%gs:0, %0" : "=r"(self));
   return *self;
 }
+
+// Whether more than one virtual processor wants this processor is decided anew for each slice.
+constexpr std::uint64_t kSlicesPerSecond = 1000;
 
 // Makes the block of this processor and its descriptor tables current.
 Processor& start_processor(std::uint32_t index);

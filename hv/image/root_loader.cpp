@@ -66,7 +66,7 @@ struct StartPage {
 static_assert(sizeof(StartPage) <= kPageSize);
 constexpr std::uint64_t kStartPage = 0x7000;
 
-struct Staged {
+struct File {
   std::uint64_t base, size;
 };
 
@@ -77,35 +77,8 @@ T read(std::uint64_t address) {
   return value;
 }
 
-// The loader may have put the modules where the kernel wants to be: move them to the end of low
-// RAM.
-std::array<Staged, BootInformation::kMaximumModules> stage_modules(
-    const BootInformation& information) {
-  constexpr std::uint64_t k4GiB = 0x1'0000'0000;
-  std::uint64_t top = 0;
-  for (const MemoryRange& range : information.memory()) {
-    if (range.type == MemoryType::ram && range.end() <= k4GiB && range.end() > top)
-      top = range.end();
-  }
-  std::array<Staged, BootInformation::kMaximumModules> staged{};
-  for (std::size_t i = 0; i < information.module_count; ++i) {
-    const Module& module = information.modules[i];
-    top = (top - module.size) & ~(kPageSize - 1);
-    if (top < hypervisor_end()) stop("not enough memory above the hypervisor for the modules");
-    staged[i] = {top, module.size};
-    for (std::size_t later = i + 1; later < information.module_count; ++later) {
-      const Module& other = information.modules[later];
-      if (other.base < top + module.size && top < other.base + other.size) {
-        stop("the modules lie too high in memory to be moved");
-      }
-    }
-    __builtin_memmove(at<void>(top), at<const void>(module.base), module.size);
-  }
-  return staged;
-}
-
 bool is_root_ram(const BootInformation& information, std::uint64_t base, std::uint64_t size) {
-  for (const MemoryRange& range : information.memory()) {
+  for (const BootRange& range : information.memory()) {
     if (range.type == MemoryType::ram && range.base <= base && size <= range.size &&
         base - range.base <= range.size - size) {
       return true;
@@ -132,7 +105,7 @@ std::uint32_t pvh_entry(std::uint64_t notes, std::uint64_t size) {
   return 0;
 }
 
-std::uint32_t load_elf(const BootInformation& information, Staged file) {
+std::uint32_t load_elf(const BootInformation& information, File file) {
   constexpr std::uint32_t kElfMagic = 0x464C457F;
   constexpr std::uint8_t k64Bit = 2;
   if (file.size < sizeof(ElfHeader) || read<std::uint32_t>(file.base) != kElfMagic) {
@@ -175,18 +148,41 @@ std::uint32_t load_elf(const BootInformation& information, Staged file) {
 
 }  // namespace
 
-RootEntry load_root(const BootInformation& information) {
+StagedModules stage_modules(const BootInformation& information) {
+  constexpr std::uint64_t k4GiB = 0x1'0000'0000;
+  std::uint64_t top = 0;
+  for (const BootRange& range : information.memory()) {
+    if (range.type == MemoryType::ram && range.end() <= k4GiB && range.end() > top)
+      top = range.end();
+  }
+  StagedModules staged;
+  for (std::size_t i = 0; i < information.module_count; ++i) {
+    const Module& module = information.modules[i];
+    top = (top - module.size) & ~(kPageSize - 1);
+    if (top < hypervisor_end()) stop("not enough memory above the hypervisor for the modules");
+    for (std::size_t later = i + 1; later < information.module_count; ++later) {
+      const Module& other = information.modules[later];
+      if (other.base < top + module.size && top < other.base + other.size) {
+        stop("the modules lie too high in memory to be moved");
+      }
+    }
+    __builtin_memmove(at<void>(top), at<const void>(module.base), module.size);
+    staged.base[i] = top;
+  }
+  return staged;
+}
+
+RootEntry load_root(const BootInformation& information, const StagedModules& staged) {
   if (information.module_count == 0) stop("no root kernel: give one as the first module");
-  const auto staged = stage_modules(information);
-  const std::uint32_t rip = load_elf(information, staged[0]);
+  const std::uint32_t rip = load_elf(information, {staged.base[0], information.modules[0].size});
 
   StartPage& page = *at<StartPage>(kStartPage);
   page = StartPage{};
   page.command_line = information.modules[0].command_line.characters;
   page.start.command_line = reinterpret_cast<std::uint64_t>(page.command_line.data());
   if (information.module_count > 1) {
-    page.module.base = staged[1].base;
-    page.module.size = staged[1].size;
+    page.module.base = staged.base[1];
+    page.module.size = information.modules[1].size;
     page.start.module_count = 1;
     page.start.modules = reinterpret_cast<std::uint64_t>(&page.module);
   }
@@ -196,7 +192,7 @@ RootEntry load_root(const BootInformation& information) {
     page.start.acpi_root = reinterpret_cast<std::uint64_t>(page.acpi_root.data());
   }
   for (std::size_t i = 0; i < information.range_count; ++i) {
-    const MemoryRange& range = information.ranges[i];
+    const BootRange& range = information.ranges[i];
     page.memory_map[i] = {range.base, range.size, static_cast<std::uint32_t>(range.type), 0};
   }
   page.start.memory_map = reinterpret_cast<std::uint64_t>(page.memory_map.data());

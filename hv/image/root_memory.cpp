@@ -16,7 +16,7 @@ constexpr std::uint64_t kRootSpace = 512 * kGibibyte;
 constexpr std::uint64_t kBootMapEnd = 4 * kGibibyte;
 
 bool ram_in(const BootInformation& information, std::uint64_t base, std::uint64_t size) {
-  for (const MemoryRange& range : information.memory()) {
+  for (const BootRange& range : information.memory()) {
     if (range.type == MemoryType::ram && range.base < base + size && base < range.end())
       return true;
   }
@@ -36,7 +36,7 @@ void hide_hypervisor(BootInformation& information) {
   const std::uint64_t base = hypervisor_base();
   const std::uint64_t end = hypervisor_end();
   for (std::size_t i = 0; i < information.range_count; ++i) {
-    const MemoryRange range = information.ranges[i];
+    const BootRange range = information.ranges[i];
     if (range.type != MemoryType::ram || range.base > base || range.end() < end) continue;
     if (information.range_count + 2 > BootInformation::kMaximumRanges) stop("memory map too long");
     for (std::size_t j = information.range_count; j > i + 1; --j) {

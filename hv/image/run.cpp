@@ -1,37 +1,122 @@
-// The run loop of a processor.
+// The run loop of a processor: who runs next, entering it, and handling its exit.
 #include "hv/image/run.h"
 
+#include "emu/arch/msr.h"
+#include "hv/core/intercepts.h"
 #include "hv/image/console.h"
 #include "hv/image/exits.h"
+#include "hv/image/image_state.h"
+#include "hv/image/instructions.h"
 #include "hv/image/interrupts.h"
 #include "hv/image/processor.h"
-#include "hv/image/vp_context.h"
 
 extern "C" bool enter_guest(vitrine::hv::GuestRegisters* registers, bool launched);
 
 namespace vitrine::hv {
 namespace {
 
+bool awake(const VpContext& vp) {
+  if (vp.startup == Startup::wait_for_sipi) return false;
+  return !vp.halted || has_wake_event(vp);
+}
+
+// The next child in turn that has something to do, null for none.
+VpContext* next_child(const Processor& processor) {
+  const VirtualProcessor* after = nullptr;
+  if (processor.last_child != nullptr) after = processor.last_child->core;
+  const VirtualProcessor* first = nullptr;
+  for (;;) {
+    VirtualProcessor* const vp = next_child_vp(hypervisor, processor.index, after);
+    if (vp == nullptr && after == nullptr) return nullptr;
+    if (vp == nullptr) {  // behind the last one: from the beginning
+      after = nullptr;
+      continue;
+    }
+    if (vp == first) return nullptr;
+    if (first == nullptr) first = vp;
+    if (awake(context_of(*vp))) return &context_of(*vp);
+    after = vp;
+  }
+}
+
+// The root first whenever an interrupt waits for it; otherwise turns of equal length. With nobody
+// awake the root is chosen, to sleep in it.
+VpContext& choose(const Processor& processor) {
+  VpContext& root = *processor.root;
+  VpContext* const current = processor.current;
+  const bool turn_over = read_tsc() >= processor.slice_end;
+  if (current != nullptr && current != &root) {
+    if (has_wake_event(root)) return root;
+    if (!turn_over && runnable(hypervisor, *current->core) && awake(*current)) return *current;
+    if (awake(root)) return root;
+  } else if (awake(root) && !turn_over) {
+    return root;
+  }
+  VpContext* const child = next_child(processor);
+  return child != nullptr ? *child : root;
+}
+
 void switch_to(VpContext& next) {
   Processor& processor = this_processor();
+  const bool new_turn = processor.current != &next || read_tsc() >= processor.slice_end;
+  if (new_turn) processor.slice_end = read_tsc() + hypervisor.tsc_frequency / kSlicesPerSecond;
   if (processor.current == &next) return;
   if (processor.current != nullptr) save_swapped_state(*processor.current);
   processor.current = &next;
+  if (!next.is_root) processor.last_child = &next;
   load_vmcs(next.vmcs);
   load_swapped_state(next);
 }
 
-// A halted virtual processor waits in the HLT activity state: the processor sleeps in the guest,
-// and whatever interrupt comes causes an exit, so the hypervisor itself never opens interrupts.
-void enter(VpContext& vp) {
-  prepare_entry(vp);
-  if (vp.halted) {
-    write_vmcs(Field::guest_activity, static_cast<std::uint64_t>(arch::Activity::hlt));
+// The preemption timer ends a turn that somebody else waits for (SDM "VMX-Preemption Timer": it counts
+// the TSC, shifted).
+void set_preemption_timer(VpContext& vp, const Processor& processor) {
+  const bool contended = !vp.is_root || next_child(processor) != nullptr;
+  const std::uint32_t pin =
+      contended ? vp.pin | arch::pin::preemption_timer : vp.pin & ~arch::pin::preemption_timer;
+  if (pin != vp.pin) {
+    vp.pin = pin;
+    write_vmcs(Field::pin_controls, pin);
   }
+  if (!contended) return;
+  const unsigned shift = read_msr(arch::msr::ia32_vmx_misc) & 0x1F;
+  const std::uint64_t now = read_tsc();
+  const std::uint64_t left = processor.slice_end > now ? processor.slice_end - now : 0;
+  write_vmcs(Field::preemption_timer_value, left >> shift);
+}
+
+// The exceptions whose intercept the parent has installed.
+void update_exception_bitmap(VpContext& vp) {
+  const Partition& partition = partition_of(hypervisor, *vp.core);
+  if (vp.intercepts_seen == partition.intercept_count) return;
+  vp.intercepts_seen = partition.intercept_count;
+  std::uint32_t bitmap = 0;
+  for (std::uint32_t vector = 0; vector < 32; ++vector) {
+    if (wants_intercept(hypervisor, partition, tlfs::InterceptType::exception, vector,
+                        tlfs::InterceptAccess::execute)) {
+      bitmap |= 1U << vector;
+    }
+  }
+  write_vmcs(Field::exception_bitmap, bitmap);
+}
+
+// A halted root waits in the HLT activity state: the processor sleeps in the guest, and whatever
+// interrupt comes causes an exit, so the hypervisor itself never opens interrupts.
+void enter(VpContext& vp) {
+  if (vp.startup == Startup::init_pending) enter_init_state(vp);
+  if (vp.startup == Startup::sipi_pending) enter_startup_state(vp);
+  if (!vp.is_root) update_exception_bitmap(vp);
+  prepare_entry(vp);
+  set_preemption_timer(vp, this_processor());
+  const auto activity = vp.halted ? arch::Activity::hlt : arch::Activity::active;
+  write_vmcs(Field::guest_activity, static_cast<std::uint64_t>(activity));
+  const std::uint64_t start = read_tsc();
   if (!enter_guest(&vp.registers, vp.launched)) {
     stop("VM entry failed, instruction error", read_vmcs(Field::vm_instruction_error));
   }
-  vp.launched = true;
+  account_run_time(hypervisor, *vp.core, read_tsc() - start);
+  const bool refused = (read_vmcs(Field::exit_reason) & arch::kEntryFailure) != 0;
+  vp.launched = vp.launched || !refused;
 }
 
 }  // namespace
@@ -39,9 +124,9 @@ void enter(VpContext& vp) {
 void run_processor() {
   Processor& processor = this_processor();
   for (;;) {
-    switch_to(*processor.root);
     run_timers();
-    VpContext& vp = *processor.current;
+    VpContext& vp = choose(processor);
+    switch_to(vp);
     enter(vp);
     handle_exit(vp);
   }

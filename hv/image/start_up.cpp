@@ -1,9 +1,12 @@
-// Start-up of the hypervisor: from the loader's information to the root partition's first
-// instruction.
+// Start-up of the hypervisor: from the loader's information to the root partition's first instruction.
+#include <array>
+
 #include "emu/arch/msr.h"
 #include "emu/arch/require.h"
+#include "hv/core/require.h"
 #include "hv/image/boot_information.h"
 #include "hv/image/console.h"
+#include "hv/image/image_state.h"
 #include "hv/image/instructions.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/msr_view.h"
@@ -12,13 +15,24 @@
 #include "hv/image/root_loader.h"
 #include "hv/image/root_memory.h"
 #include "hv/image/run.h"
-#include "hv/image/vp_context.h"
+#include "hv/image/tsc_frequency.h"
+
+namespace vitrine::hv {
+
+Hypervisor hypervisor;
+ImageState image_state;
+
+void require_failed(const char* why, const char* file, int line) {
+  say("broken promise in ", std::string_view{file}, " line ", static_cast<std::uint64_t>(line));
+  stop(why);
+}
+
+}  // namespace vitrine::hv
 
 namespace vitrine::emu {
 
 void require_failed(const char* why, const char* file, int line) noexcept {
-  hv::say("broken promise in ", std::string_view{file}, " line ", static_cast<std::uint64_t>(line));
-  hv::stop(why);
+  hv::require_failed(why, file, line);
 }
 
 }  // namespace vitrine::emu
@@ -40,6 +54,63 @@ VpKind make_root_kind(const Controls& controls) {
               .io_bitmap_b = allocate_page()};
   fill_root_msr_bitmap(kind.msr_bitmap);
   return kind;
+}
+
+// A child's accesses to ports all exit: it has no devices.
+VpKind make_child_kind(const Controls& controls) {
+  VpKind kind{.controls = controls,
+              .msr_bitmap = allocate_page(),
+              .io_bitmap_a = allocate_page(),
+              .io_bitmap_b = allocate_page()};
+  fill_child_msr_bitmap(kind.msr_bitmap);
+  __builtin_memset(at<void>(kind.io_bitmap_a), 0xFF, kPageSize);
+  __builtin_memset(at<void>(kind.io_bitmap_b), 0xFF, kPageSize);
+  return kind;
+}
+
+struct RootMemory {
+  std::array<MemoryRange, BootInformation::kMaximumRanges> ranges{};
+  std::size_t count{};
+};
+
+RootMemory root_memory_of(const BootInformation& information) {
+  RootMemory memory;
+  for (const BootRange& range : information.memory()) {
+    // Pages are the unit of deposits and mappings: what is less than one at either end is left out.
+    const std::uint64_t base = (range.base + kPageSize - 1) & ~(kPageSize - 1);
+    const std::uint64_t end = range.end() & ~(kPageSize - 1);
+    if (range.type != MemoryType::ram || end <= base) continue;
+    memory.ranges[memory.count++] = {base, end - base};
+  }
+  return memory;
+}
+
+std::uint32_t physical_address_bits() {
+  constexpr std::uint32_t kAddressLeaf = 0x80000008;
+  return cpuid(kAddressLeaf).eax & 0xFF;
+}
+
+// Takes the core's arena from the machine's RAM and makes the hypervisor's root object.
+void start_core(BootInformation& information) {
+  fill_platform(image_state.platform);
+  Configuration configuration{
+      .platform = &image_state.platform,
+      .memory_bias = 0,
+      .memory_end = end_of_ram(information),
+      .root_memory = {},
+      .arena = 0,
+      .processors = 1,
+      .identity = information.option("identity=root") ? Identity::root : Identity::enlightened,
+      .tsc_frequency = tsc_frequency(),
+      .apic_frequency = 0,
+      .physical_bits = physical_address_bits(),
+      .hardware_features = 0};
+  configuration.apic_frequency = configuration.tsc_frequency / kApicBusDivider;
+  configuration.arena = reserve_arena(arena_pages(configuration));
+  hide_hypervisor(information);
+  const RootMemory memory = root_memory_of(information);
+  configuration.root_memory = {memory.ranges.data(), memory.count};
+  initialize(hypervisor, configuration);
 }
 
 }  // namespace
@@ -69,17 +140,16 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
   vmx_on(processor.vmx_region);
   say("VMX root operation on processor ", std::uint64_t{processor.apic_id});
 
-  hide_hypervisor(information);
-  const RootEntry entry = load_root(information);
-  static EptTables root_memory;
-  if (!root_memory.create(heap_source())) stop("no page for the root's EPT");
-  map_root(root_memory, information);
+  image_state.controls = controls;
+  image_state.root_kind = make_root_kind(controls);
+  image_state.child_kind = make_child_kind(controls);
+  const StagedModules staged = stage_modules(information);
+  start_core(information);
+  map_root(context_of(hypervisor.root()).memory, information);
 
-  static const VpKind root_kind = make_root_kind(controls);
-  static VpContext root;
-  create_vp_context(root, root_kind, root_memory, 1, processor.apic_id);
-  set_flat_protected_mode(entry.rip, entry.start_information, root);
-  processor.root = &root;
+  const RootEntry entry = load_root(information, staged);
+  load_vmcs(processor.root->vmcs);
+  set_flat_protected_mode(entry.rip, entry.start_information, *processor.root);
   say("entering the root at ", Hex{entry.rip});
   run_processor();
 }

@@ -1,6 +1,8 @@
 // The local APIC that a virtual processor sees.
 #include "hv/image/virtual_apic.h"
 
+#include "emu/arch/msr.h"
+
 namespace vitrine::hv {
 namespace {
 
@@ -36,9 +38,6 @@ enum TimerMode : std::uint32_t { one_shot, periodic, tsc_deadline };
 // Bits of each local-vector register that software may write.
 constexpr std::array<std::uint32_t, kLocalVectors> kLocalWritable = {
     0x000700FF, 0x000107FF, 0x000107FF, 0x0001A7FF, 0x0001A7FF, 0x000100FF};
-
-// The counting clock is the TSC divided by this and by the divide configuration.
-constexpr std::uint64_t kBusDivider = 16;
 
 constexpr unsigned timer = static_cast<unsigned>(LocalVector::timer);
 
@@ -134,6 +133,11 @@ ApicEffect VirtualApic::write(std::uint32_t index, std::uint64_t value, std::uin
   }
 }
 
+std::uint64_t VirtualApic::base_msr() const {
+  namespace base = emu::arch::apic_base;
+  return base::default_address | base::enable | base::x2apic | (id_ == 0 ? base::bootstrap : 0);
+}
+
 std::uint32_t VirtualApic::timer_mode() const { return local_[timer] >> 17 & 3; }
 
 std::uint64_t VirtualApic::deadline() const { return timer_mode() == tsc_deadline ? expiry_ : 0; }
@@ -142,14 +146,11 @@ void VirtualApic::set_deadline(std::uint64_t tsc) {
   if (timer_mode() == tsc_deadline) expiry_ = tsc;
 }
 
-void VirtualApic::request(std::uint8_t vector, bool level) {
+void VirtualApic::request(std::uint8_t vector, bool level, bool automatic_end) {
   if (!enabled() || vector < 16) return;
   request_.set(vector);
-  if (level) {
-    trigger_mode_.set(vector);
-  } else {
-    trigger_mode_.clear(vector);
-  }
+  trigger_mode_.assign(vector, level);
+  automatic_end_.assign(vector, automatic_end);
 }
 
 // SDM "Task and Processor Priorities".
@@ -164,9 +165,11 @@ std::uint8_t VirtualApic::deliverable() const {
   return (vector >> 4) > (processor_priority() >> 4) ? vector : 0;
 }
 
-void VirtualApic::accept(std::uint8_t vector, bool automatic_end) {
+bool VirtualApic::accept(std::uint8_t vector) {
   request_.clear(vector);
-  if (!automatic_end) service_.set(vector);
+  if (automatic_end_.test(vector)) return true;
+  service_.set(vector);
+  return false;
 }
 
 std::uint8_t VirtualApic::end_of_interrupt() {
@@ -183,12 +186,12 @@ std::uint32_t VirtualApic::divider() const {
 
 void VirtualApic::start_count(std::uint64_t tsc) {
   if (timer_mode() == tsc_deadline) return;
-  expiry_ = initial_count_ == 0 ? 0 : tsc + initial_count_ * kBusDivider * divider();
+  expiry_ = initial_count_ == 0 ? 0 : tsc + initial_count_ * kApicBusDivider * divider();
 }
 
 std::uint32_t VirtualApic::current_count(std::uint64_t tsc) const {
   if (timer_mode() == tsc_deadline || expiry_ <= tsc) return 0;
-  return static_cast<std::uint32_t>((expiry_ - tsc) / (kBusDivider * divider()));
+  return static_cast<std::uint32_t>((expiry_ - tsc) / (kApicBusDivider * divider()));
 }
 
 void VirtualApic::run_timer(std::uint64_t tsc) {
@@ -198,7 +201,7 @@ void VirtualApic::run_timer(std::uint64_t tsc) {
     expiry_ = 0;
     return;
   }
-  const std::uint64_t period = initial_count_ * kBusDivider * divider();
+  const std::uint64_t period = initial_count_ * kApicBusDivider * divider();
   expiry_ += period * ((tsc - expiry_) / period + 1);
 }
 

@@ -15,6 +15,7 @@ class VectorSet {
   }
   constexpr void set(std::uint8_t vector) { words_[vector / 32] |= 1U << (vector % 32); }
   constexpr void clear(std::uint8_t vector) { words_[vector / 32] &= ~(1U << (vector % 32)); }
+  constexpr void assign(std::uint8_t vector, bool on) { on ? set(vector) : clear(vector); }
   // The highest member, 0 for none: vectors below 16 are never accepted.
   constexpr std::uint8_t highest() const {
     for (unsigned word = 8; word-- > 0;) {
@@ -33,6 +34,9 @@ class VectorSet {
 // SDM "Local Vector Table", in the order of the registers 0x32 to 0x37.
 enum class LocalVector : std::uint8_t { timer, thermal, performance, lint0, lint1, error };
 constexpr std::size_t kLocalVectors = 6;
+
+// The counting clock of the timer is the TSC divided by this and by the divide configuration.
+constexpr std::uint64_t kApicBusDivider = 16;
 
 // What a register write asks of the world outside this APIC.
 struct ApicEffect {
@@ -61,12 +65,16 @@ class VirtualApic {
   std::uint64_t deadline() const;
   void set_deadline(std::uint64_t tsc);
 
-  // Requests an interrupt; ignored while the APIC is disabled by software.
-  void request(std::uint8_t vector, bool level = false);
+  // IA32_APIC_BASE, which never changes.
+  std::uint64_t base_msr() const;
+
+  // Requests an interrupt; ignored while the APIC is disabled by software. With `automatic_end` it
+  // never comes into service (TLFS "SINTx Registers", AutoEOI).
+  void request(std::uint8_t vector, bool level = false, bool automatic_end = false);
   // The vector that may interrupt now by priority, 0 for none.
   std::uint8_t deliverable() const;
-  // IRR to ISR: the vector is being delivered. With `automatic_end` it never comes into service.
-  void accept(std::uint8_t vector, bool automatic_end = false);
+  // IRR to ISR: the vector is being delivered. True if it ended with that.
+  bool accept(std::uint8_t vector);
   // Ends the highest vector in service and returns it, 0 for none.
   std::uint8_t end_of_interrupt();
   bool was_level(std::uint8_t vector) const { return trigger_mode_.test(vector); }
@@ -101,7 +109,7 @@ class VirtualApic {
   std::uint32_t divide_{};
   std::uint32_t initial_count_{};
   std::uint64_t expiry_{};
-  VectorSet request_, service_, trigger_mode_;
+  VectorSet request_, service_, trigger_mode_, automatic_end_;
 };
 
 }  // namespace vitrine::hv

@@ -145,14 +145,14 @@ void load_page_directory_pointers() {
 
 }  // namespace
 
-void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory, std::uint16_t vpid,
-                       std::uint32_t apic_id) {
+void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory,
+                       const VpMaterial& material) {
   vp = VpContext{};
   vp.memory = &memory;
-  vp.vpid = (kind.controls.secondary & arch::secondary::enable_vpid) != 0 ? vpid : 0;
-  vp.vmcs = allocate_page();
-  vp.swapped.extended_area = allocate_page();
-  vp.apic.reset(apic_id);
+  vp.vpid = (kind.controls.secondary & arch::secondary::enable_vpid) != 0 ? material.vpid : 0;
+  vp.vmcs = material.vmcs;
+  vp.swapped.extended_area = material.extended_area;
+  vp.apic.reset(material.apic_id);
   write_initial_extended_state(vp.swapped.extended_area);
   initialize_vmcs(vp.vmcs);
   clear_vmcs(vp.vmcs);
@@ -162,11 +162,26 @@ void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory, std
   write_reset_state();
 }
 
-void destroy_vp_context(VpContext& vp) {
-  clear_vmcs(vp.vmcs);
-  free_page(vp.vmcs);
-  free_page(vp.swapped.extended_area);
-  vp = VpContext{};
+void enter_init_state(VpContext& vp) {
+  constexpr std::uint64_t kFamilyInEdx = 0x600;
+  vp.registers = {};
+  vp.registers.gpr[arch::rdx] = kFamilyInEdx;
+  vp.halted = false;
+  vp.exception = {};
+  vp.apic.reset(vp.apic.id());
+  const std::uint64_t entry = read_vmcs(Field::entry_controls);
+  write_vmcs(Field::entry_controls, entry & ~std::uint64_t{arch::entry_control::ia32e_mode_guest});
+  write_vmcs(Field::entry_interruption_information, 0);
+  write_reset_state();
+  vp.startup = Startup::wait_for_sipi;
+}
+
+void enter_startup_state(VpContext& vp) {
+  const std::uint64_t base = std::uint64_t{vp.startup_vector} << 12;
+  write_segment(arch::cs,
+                {static_cast<std::uint16_t>(vp.startup_vector << 8), base, 0xFFFF, kCodeRights});
+  write_vmcs(Field::guest_rip, 0);
+  vp.startup = Startup::running;
 }
 
 void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp) {
@@ -190,8 +205,7 @@ void load_swapped_state(VpContext& vp) {
   write_cr2(state.cr2);
   asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3; mov %4, %%dr6"
                :
-               : "r"(state.dr[0]), "r"(state.dr[1]), "r"(state.dr[2]), "r"(state.dr[3]),
-                 "r"(state.dr6));
+               : "r"(state.dr0), "r"(state.dr1), "r"(state.dr2), "r"(state.dr3), "r"(state.dr6));
   write_msr(msr::ia32_star, state.star);
   write_msr(msr::ia32_lstar, state.lstar);
   write_msr(msr::ia32_cstar, state.cstar);
@@ -208,7 +222,7 @@ void save_swapped_state(VpContext& vp) {
   save_extended_state(at<void>(state.extended_area));
   state.cr2 = read_cr2();
   asm volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3; mov %%dr6, %4"
-               : "=r"(state.dr[0]), "=r"(state.dr[1]), "=r"(state.dr[2]), "=r"(state.dr[3]),
+               : "=r"(state.dr0), "=r"(state.dr1), "=r"(state.dr2), "=r"(state.dr3),
                  "=r"(state.dr6));
   state.star = read_msr(msr::ia32_star);
   state.lstar = read_msr(msr::ia32_lstar);
@@ -264,6 +278,15 @@ std::uint64_t read_guest_cr4() {
   return (real & ~kOwnedCr4) | (read_vmcs(Field::cr4_shadow) & kOwnedCr4);
 }
 
+void set_cr0(std::uint64_t value) {
+  constexpr std::uint64_t kWritable = arch::cr0::pe | arch::cr0::mp | arch::cr0::em |
+                                      arch::cr0::ts | arch::cr0::ne | arch::cr0::wp |
+                                      arch::cr0::am | arch::cr0::nw | arch::cr0::cd | arch::cr0::pg;
+  const std::uint64_t legal = (value & kWritable) | arch::cr0::et;
+  write_vmcs(Field::guest_cr0, legal | kOwnedCr0);
+  write_vmcs(Field::cr0_shadow, legal);
+}
+
 // SDM "MOV—Move to/from Control Registers", "Protected Mode Exceptions", for MOV to CR0.
 bool write_guest_cr0(std::uint64_t value) {
   const std::uint64_t old = read_guest_cr0();
@@ -287,19 +310,12 @@ bool write_guest_cr0(std::uint64_t value) {
                     : entry & ~std::uint64_t{arch::entry_control::ia32e_mode_guest};
   write_vmcs(Field::guest_efer, efer);
   write_vmcs(Field::entry_controls, entry);
-  constexpr std::uint64_t kWritable = arch::cr0::pe | arch::cr0::mp | arch::cr0::em |
-                                      arch::cr0::ts | arch::cr0::ne | arch::cr0::wp |
-                                      arch::cr0::am | arch::cr0::nw | arch::cr0::cd | arch::cr0::pg;
-  const std::uint64_t legal = (value & kWritable) | arch::cr0::et;
-  write_vmcs(Field::guest_cr0, legal | kOwnedCr0);
-  write_vmcs(Field::cr0_shadow, legal);
+  set_cr0(value);
   if (paging && !long_mode && (cr4 & arch::cr4::pae) != 0) load_page_directory_pointers();
-  // SDM "Operations that Invalidate Cached Mappings": the MOV would have dropped what the VPID
-  // tags.
+  // SDM "Operations that Invalidate Cached Mappings": the MOV would have dropped what the VPID tags.
   if (const std::uint16_t vpid = this_processor().current->vpid; vpid != 0) invalidate_vpid(vpid);
   return true;
 }
-
 bool write_guest_cr4(std::uint64_t value) {
   if ((value & kOwnedCr4) != 0) return false;
   write_vmcs(Field::guest_cr4, value | kOwnedCr4);

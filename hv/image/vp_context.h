@@ -24,7 +24,7 @@ static_assert(offsetof(GuestRegisters, gpr) == 0 && sizeof(GuestRegisters) == 12
 // another virtual processor is to run. x87, SSE and AVX state go with it, in an XSAVE area.
 struct SwappedState {
   std::uint64_t cr2{};
-  std::array<std::uint64_t, 4> dr{};
+  std::uint64_t dr0{}, dr1{}, dr2{}, dr3{};
   std::uint64_t dr6 = 0xFFFF0FF0;
   std::uint64_t xcr0 = 1;
   std::uint64_t star{}, lstar{}, cstar{}, fmask{};
@@ -49,17 +49,30 @@ struct PendingException {
   std::uint32_t error_code{};
 };
 
+struct VirtualProcessor;
+
+// Where a virtual processor is on its way from INIT to running (SDM "MP Initialization Protocol").
+enum class Startup : std::uint8_t { running, init_pending, wait_for_sipi, sipi_pending };
+
 struct VpContext {
   GuestRegisters registers;
   SwappedState swapped;
   VirtualApic apic;
+  VirtualProcessor* core{};  // the core's object for it
   EptTables* memory{};
+  VpContext* next{};  // the next one on this processor
   std::uint64_t vmcs{};
   std::uint16_t vpid{};
   bool launched{};
   bool halted{};
   bool nmi_pending{};
+  bool is_root{};
+  Startup startup{};
+  std::uint8_t startup_vector{};
   std::uint8_t external_vector{};  // acknowledged from the 8259 and not yet delivered, 0 for none
+  bool asserted{};                 // the ExtINT line of HvAssertVirtualInterrupt
+  std::uint8_t asserted_vector{};
+  std::uint32_t intercepts_seen{};  // for which number of intercepts the exception bitmap was made
   PendingException exception;
   std::uint64_t tsc_adjust{};
   std::uint32_t primary{};  // the primary control word as last written
@@ -86,10 +99,21 @@ struct VpKind {
   std::uint64_t io_bitmap_b{};
 };
 
+// The zeroed pages of a virtual processor, and who it is.
+struct VpMaterial {
+  std::uint64_t vmcs{};
+  std::uint64_t extended_area{};
+  std::uint16_t vpid{};
+  std::uint32_t apic_id{};
+};
+
 // Gives `vp` a VMCS in the state after INIT (SDM "Processor State After Reset"), current on return.
-void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory, std::uint16_t vpid,
-                       std::uint32_t apic_id);
-void destroy_vp_context(VpContext& vp);
+void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory,
+                       const VpMaterial& material);
+
+// INIT, and the start at `vector` pages after a SIPI; the VMCS is current.
+void enter_init_state(VpContext& vp);
+void enter_startup_state(VpContext& vp);
 
 // Flat 32-bit protected mode with paging off, as PVH starts a kernel.
 void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp);
@@ -106,6 +130,8 @@ void skip_instruction();
 
 void raise(VpContext& vp, arch::Vector vector, std::uint32_t error_code = 0);
 
+// Sets CR0 without the consequences that MOV has.
+void set_cr0(std::uint64_t value);
 // Writes CR0 and CR4 as the guest's own MOV would: false is #GP.
 bool write_guest_cr0(std::uint64_t value);
 bool write_guest_cr4(std::uint64_t value);
