@@ -25,7 +25,11 @@ Mmu::Mmu(Bus& bus, AccessClock& clock, uint32_t processor)
 }
 
 void Mmu::Bank::clear() {
-  for (auto& table : data) table.fill(Entry{});
+  for (auto& table : data) {
+    for (size_t i = 0; i < table.size(); ++i) {
+      table[i] = Entry{.read_tag = empty_tag(i), .write_tag = empty_tag(i)};
+    }
+  }
   for (auto& table : fetch) table.fill(FetchEntry{});
 }
 
@@ -81,8 +85,8 @@ void Mmu::drop_writes(uint64_t ram_page_offset) {
   for (const auto& bank : banks_) {
     if (!bank->valid) continue;
     for (auto& table : bank->data) {
-      for (Entry& e : table) {
-        if (e.write_tag != kNoTag && e.addend + e.write_tag == page) e.write_tag = kNoTag;
+      for (size_t i = 0; i < table.size(); ++i) {
+        if (table[i].addend + table[i].write_tag == page) table[i].write_tag = empty_tag(i);
       }
     }
   }
@@ -109,7 +113,9 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   Entry& e = bank_->data[class_of(request)][index(gva)];
   const uint64_t tag = gva.value & ~kPageMask;
   const uint64_t addend = reinterpret_cast<uint64_t>(memory.host(page_offset)) - tag;
-  if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) e = Entry{};
+  if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) {
+    e = Entry{.write_tag = empty_tag(index(gva))};
+  }
   e.addend = addend;
   e.read_tag = tag;
   if (request.write && range.kind == BusRange::Kind::ram && t->dirty &&

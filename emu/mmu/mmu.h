@@ -126,11 +126,13 @@ class Mmu {
  private:
   static constexpr size_t kEntries = 512;
   static constexpr size_t kBanks = 16;
-  static constexpr uint64_t kNoTag = ~uint64_t{0};
+  static constexpr uint64_t kNoTag = ~uint64_t{0};  ///< of fetches: tags are whole pages
+  /// A page that belongs to another slot: no address that is looked up in this one matches it.
+  static constexpr uint64_t empty_tag(size_t slot) { return (uint64_t{slot} ^ 1) * kPageSize; }
 
   struct Entry {
-    uint64_t read_tag = kNoTag;
-    uint64_t write_tag = kNoTag;
+    uint64_t read_tag = 0;
+    uint64_t write_tag = 0;
     uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
   };
   struct FetchEntry {
