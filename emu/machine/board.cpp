@@ -1,7 +1,15 @@
-// Board: wiring.
+// Board: the chips of a PC, wired as a PC has them.
 #include "emu/machine/board.h"
 
+#include "emu/arch/cpuid_profile.h"
+
 namespace vitrine::emu {
+
+namespace {
+
+constexpr unsigned kTimerIrq = 0;
+
+}  // namespace
 
 Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEvents& machine)
     : config_(config),
@@ -10,21 +18,68 @@ Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEve
       serial_line_(*this, OutputPort::serial),
       debug_line_(*this, OutputPort::debug),
       verdict_(machine),
-      uart_(events, time_, Line{}, &serial_line_),
+      processors_(machine),
+      external_interrupt_(*this),
+      apic_bus_(events),
+      ioapic_(apic_bus_, static_cast<uint8_t>(config.processors)),
+      pic_(Line{&external_interrupt_, 0}),
+      isa_(pic_, ioapic_),
+      pit_(events, time_, Line{&isa_, kTimerIrq}),
+      rtc_(events, time_, Line{&isa_, Rtc::kIrq}, config.rtc_seconds),
+      power_(events, time_, Line{&isa_, Power::kSciIrq}, verdict_),
+      uart_(events, time_, Line{&isa_, Uart::kCom1Irq}, &serial_line_),
       debug_port_(&debug_line_),
-      exit_port_(verdict_) {}
+      exit_port_(verdict_) {
+  const arch::CpuProfile& profile = *arch::find_profile(config.cpu);
+  for (uint32_t i = 0; i < config.processors; ++i) {
+    const ApicWiring wiring{.events = events,
+                            .bus = apic_bus_,
+                            .client = processors_,
+                            .tsc = processors_,
+                            .ext_int = i == 0 ? &pic_ : nullptr,
+                            .time = time_,
+                            .timer_hz = profile.crystal_hz};
+    apics_.push_back(std::make_unique<LocalApic>(i, wiring));
+  }
+  apic_bus_.add_eoi_target(ioapic_);
+  for (const auto& apic : apics_) chips_.push_back(apic.get());
+  for (Device* chip : std::initializer_list<Device*>{&apic_bus_, &ioapic_, &pic_, &pit_, &rtc_,
+                                                     &power_, &uart_, &debug_port_,
+                                                     &exit_port_}) {
+    chips_.push_back(chip);
+  }
+}
 
 Board::~Board() = default;
 
 void Board::map_devices() {
+  bus_.map({ApicBus::kDefaultPage, kPageSize, BusRange::Kind::device, 0, &apic_bus_});
+  bus_.map({Ioapic::kDefaultPage, Ioapic::kSize, BusRange::Kind::device, 0, &ioapic_});
+  bus_.map_ports(Pic::kMasterPort, Pic::kPorts, pic_, Pic::kMasterOffset);
+  bus_.map_ports(Pic::kSlavePort, Pic::kPorts, pic_, Pic::kSlaveOffset);
+  bus_.map_ports(Pic::kElcrPort, Pic::kPorts, pic_, Pic::kElcrOffset);
+  bus_.map_ports(Pit::kPort, Pit::kPorts, pit_);
+  bus_.map_ports(Pit::kSystemControlPort, 1, pit_, Pit::kSystemControlOffset);
+  bus_.map_ports(Rtc::kPort, Rtc::kPorts, rtc_);
+  bus_.map_ports(Power::kEventPort, Power::kBlockPorts, power_);
+  bus_.map_ports(Power::kResetPort, 1, power_, Power::kResetOffset);
+  bus_.map_ports(Power::kSmiPort, 1, power_, Power::kSmiOffset);
   bus_.map_ports(Uart::kCom1, Uart::kPorts, uart_);
   bus_.map_ports(DebugPort::kPort, DebugPort::kPorts, debug_port_);
   bus_.map_ports(ExitPort::kPort, ExitPort::kPorts, exit_port_);
 }
 
-void Board::reset(Cycle now) { uart_.reset(now); }
+void Board::reset(Cycle now) {
+  for (Device* chip : chips_) chip->reset(now);
+  // As firmware leaves it: the 8259's interrupts reach the bootstrap processor by LINT0.
+  apics_.front()->set_virtual_wire(now);
+}
 
 Hpa Board::write_acpi_tables() { return Hpa{}; }
+
+void Board::ExternalInterrupt::set_line(unsigned, bool level, Cycle now) {
+  board.apics_.front()->set_line(LocalApic::kLint0, level, now);
+}
 
 void Board::TextLine::output(std::span<const uint8_t> bytes) {
   if (board.receiver_ != nullptr) {
@@ -37,23 +92,47 @@ void Board::receive(InputPort port, std::span<const uint8_t> bytes, Cycle now) {
   for (const uint8_t byte : bytes) uart_.receive(byte, now);
 }
 
-bool Board::interrupt_pending(uint32_t, Cycle) { return false; }
-std::optional<uint8_t> Board::acknowledge_interrupt(uint32_t, Cycle) { return std::nullopt; }
-uint8_t Board::task_priority(uint32_t) { return 0; }
-void Board::set_task_priority(uint32_t, uint8_t, Cycle) {}
-uint64_t Board::apic_base(uint32_t processor) const {
-  return 0xFEE00800 | (processor == 0 ? 0x100u : 0u);
-}
-Result<void, Fault> Board::set_apic_base(uint32_t, uint64_t) { return Err{kGeneralProtection0}; }
-Result<uint64_t, Fault> Board::read_apic_msr(uint32_t, uint32_t, Cycle) {
-  return Err{kGeneralProtection0};
-}
-Result<void, Fault> Board::write_apic_msr(uint32_t, uint32_t, uint64_t, Cycle) {
-  return Err{kGeneralProtection0};
-}
-void Board::tsc_changed(uint32_t, Cycle) {}
-void Board::set_ferr(bool, Cycle) {}
+bool Board::interrupt_pending(uint32_t processor) { return apics_[processor]->pending(); }
 
-void Board::visit(StateVisitor& v) { uart_.visit(v); }
+std::optional<uint8_t> Board::acknowledge_interrupt(uint32_t processor, Cycle now) {
+  return apics_[processor]->acknowledge(now);
+}
+
+uint8_t Board::task_priority(uint32_t processor) { return apics_[processor]->task_priority(); }
+
+void Board::set_task_priority(uint32_t processor, uint8_t priority, Cycle now) {
+  apics_[processor]->set_task_priority(priority, now);
+}
+
+uint64_t Board::apic_base(uint32_t processor) const { return apics_[processor]->base(); }
+
+Result<void, Fault> Board::set_apic_base(uint32_t processor, uint64_t value, Cycle now) {
+  const arch::CpuProfile& profile = *arch::find_profile(config_.cpu);
+  return apics_[processor]->set_base(value, profile.physical_bits, now);
+}
+
+Result<uint64_t, Fault> Board::read_apic_msr(uint32_t processor, uint32_t msr, Cycle now) {
+  return apics_[processor]->read_msr(msr, now);
+}
+
+Result<void, Fault> Board::write_apic_msr(uint32_t processor, uint32_t msr, uint64_t value,
+                                          Cycle now) {
+  return apics_[processor]->write_msr(msr, value, now);
+}
+
+void Board::tsc_changed(uint32_t processor, Cycle now) { apics_[processor]->tsc_changed(now); }
+
+void Board::set_ferr(bool level, Cycle now) {
+  constexpr unsigned kFerrIrq = 13;
+  isa_.set_line(kFerrIrq, level, now);
+}
+
+void Board::visit(StateVisitor& v) {
+  for (Device* chip : chips_) {
+    v.enter(chip->name());
+    chip->visit(v);
+    v.leave();
+  }
+}
 
 }  // namespace vitrine::emu

@@ -2,15 +2,22 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "emu/arch/exceptions.h"
+#include "emu/devices/apic_bus.h"
 #include "emu/devices/debug_port.h"
 #include "emu/devices/exit_port.h"
+#include "emu/devices/ioapic.h"
+#include "emu/devices/local_apic.h"
+#include "emu/devices/pic.h"
+#include "emu/devices/pit.h"
+#include "emu/devices/power.h"
+#include "emu/devices/rtc.h"
 #include "emu/devices/sinks.h"
 #include "emu/devices/uart.h"
 #include "emu/machine/config.h"
@@ -61,20 +68,52 @@ class Board final {
   /// Bytes from outside arrive on a line.
   void receive(InputPort port, std::span<const uint8_t> bytes, Cycle now);
 
-  bool interrupt_pending(uint32_t processor, Cycle now);
+  bool interrupt_pending(uint32_t processor);
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now);
   uint8_t task_priority(uint32_t processor);
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now);
   uint64_t apic_base(uint32_t processor) const;
-  Result<void, Fault> set_apic_base(uint32_t processor, uint64_t value);
+  Result<void, Fault> set_apic_base(uint32_t processor, uint64_t value, Cycle now);
   Result<uint64_t, Fault> read_apic_msr(uint32_t processor, uint32_t msr, Cycle now);
   Result<void, Fault> write_apic_msr(uint32_t processor, uint32_t msr, uint64_t value, Cycle now);
   void tsc_changed(uint32_t processor, Cycle now);
   void set_ferr(bool level, Cycle now);
 
+  /// Every chip, in the order of visits; for panels.
+  const std::vector<Device*>& chips() const { return chips_; }
   void visit(StateVisitor& v);
 
  private:
+  /// ISA requests reach the 8259 pair and the I/O APIC at once; request 0 is GSI 2 there.
+  struct IsaLines final : LineTarget {
+    Pic& pic;
+    Ioapic& ioapic;
+    IsaLines(Pic& p, Ioapic& i) : pic(p), ioapic(i) {}
+    void set_line(unsigned line, bool level, Cycle now) override {
+      pic.set_line(line, level, now);
+      ioapic.set_line(line == 0 ? 2 : line, level, now);
+    }
+  };
+  /// What local APICs do to their processors, and the clocks they ask for.
+  struct Processors final : ApicClient, TscClock {
+    BoardEvents& machine;
+    explicit Processors(BoardEvents& m) : machine(m) {}
+    void attention(uint32_t processor, Cycle) override { machine.processor_attention(processor); }
+    void nmi(uint32_t processor, Cycle) override { machine.processor_nmi(processor); }
+    void init(uint32_t processor, Cycle) override { machine.processor_init(processor); }
+    void start_up(uint32_t processor, uint8_t vector, Cycle) override {
+      machine.processor_sipi(processor, vector);
+    }
+    Cycle when(uint32_t processor, uint64_t tsc) const override {
+      return Cycle{tsc - machine.tsc_adjust(processor)};
+    }
+  };
+  /// The 8259's INTR output, wired to LINT0 of the bootstrap processor.
+  struct ExternalInterrupt final : LineTarget {
+    Board& board;
+    explicit ExternalInterrupt(Board& b) : board(b) {}
+    void set_line(unsigned, bool level, Cycle now) override;
+  };
   struct TextLine final : OutputSink {
     Board& board;
     OutputPort port;
@@ -97,10 +136,21 @@ class Board final {
   TextLine serial_line_;
   TextLine debug_line_;
   Verdict verdict_;
+  Processors processors_;
+  ExternalInterrupt external_interrupt_;
   TimeBase time_;
+  ApicBus apic_bus_;
+  Ioapic ioapic_;
+  Pic pic_;
+  IsaLines isa_;
+  std::vector<std::unique_ptr<LocalApic>> apics_;
+  Pit pit_;
+  Rtc rtc_;
+  Power power_;
   Uart uart_;
   DebugPort debug_port_;
   ExitPort exit_port_;
+  std::vector<Device*> chips_;
 };
 
 }  // namespace vitrine::emu

@@ -191,8 +191,8 @@ void Machine::schedule_input(const InputLog& log) {
 
 // --- What processors ask ---
 
-bool Machine::interrupt_pending(uint32_t processor, Cycle now) {
-  return board_.interrupt_pending(processor, now);
+bool Machine::interrupt_pending(uint32_t processor, Cycle) {
+  return board_.interrupt_pending(processor);
 }
 std::optional<uint8_t> Machine::acknowledge_interrupt(uint32_t processor, Cycle now) {
   return board_.acknowledge_interrupt(processor, now);
@@ -202,7 +202,7 @@ void Machine::set_task_priority(uint32_t processor, uint8_t priority, Cycle now)
   board_.set_task_priority(processor, priority, now);
 }
 Result<void, Fault> Machine::set_apic_base(uint32_t processor, uint64_t value) {
-  return board_.set_apic_base(processor, value);
+  return board_.set_apic_base(processor, value, cpus_[processor]->now());
 }
 Result<uint64_t, Fault> Machine::read_apic_msr(uint32_t processor, uint32_t msr, Cycle now) {
   return board_.read_apic_msr(processor, msr, now);

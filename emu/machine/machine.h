@@ -86,6 +86,7 @@ class Machine final : private CpuPorts, private BoardEvents {
 
  private:
   // CpuPorts
+  uint32_t processor_count() const override { return config_.processors; }
   bool interrupt_pending(uint32_t processor, Cycle now) override;
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now) override;
   uint8_t task_priority(uint32_t processor) override;
