@@ -69,7 +69,15 @@ uint8_t address_register(ZydisRegister reg) {
   return static_cast<uint8_t>(ZydisRegisterGetId(reg));
 }
 
-MemoryOperand memory_operand(const ZydisDecodedOperand& operand, uint8_t segment_prefix) {
+/// SDM "32-Bit Addressing Forms with the SIB Byte": base 101B with mod 00B is a displacement alone,
+/// whatever REX.B says. The library sees R13D there under a 67H prefix.
+bool is_displacement_without_base(const ZydisDecodedInstruction& insn) {
+  const auto& raw = insn.raw;
+  return (insn.attributes & ZYDIS_ATTRIB_HAS_SIB) != 0 && raw.modrm.mod == 0 && raw.sib.base == 5;
+}
+
+MemoryOperand memory_operand(const ZydisDecodedInstruction& insn,
+                             const ZydisDecodedOperand& operand, uint8_t segment_prefix) {
   const auto& mem = operand.mem;
   MemoryOperand m;
   m.present = true;
@@ -77,6 +85,10 @@ MemoryOperand memory_operand(const ZydisDecodedOperand& operand, uint8_t segment
   m.index = address_register(mem.index);
   m.scale = mem.scale == 0 ? 0 : static_cast<uint8_t>(std::countr_zero(mem.scale));
   m.disp = mem.disp.has_displacement ? mem.disp.value : 0;
+  if (is_displacement_without_base(insn)) {
+    m.base = kZeroRegister;
+    m.disp = insn.raw.disp.value;
+  }
   m.moffs = operand.encoding == ZYDIS_OPERAND_ENCODING_DISP16_32_64;
   m.bits = operand.size;
   m.segment_override = segment_prefix != kNone;
@@ -144,7 +156,7 @@ void take_operands(const ZydisDecodedInstruction& insn, std::span<const ZydisDec
       case ZYDIS_OPERAND_TYPE_REGISTER: o = register_operand(operand.reg.value); break;
       case ZYDIS_OPERAND_TYPE_MEMORY:
         o.kind = OperandKind::memory;
-        d.memory = memory_operand(operand, prefix);
+        d.memory = memory_operand(insn, operand, prefix);
         break;
       case ZYDIS_OPERAND_TYPE_POINTER:
         o.kind = OperandKind::far_pointer;
@@ -161,6 +173,17 @@ void take_operands(const ZydisDecodedInstruction& insn, std::span<const ZydisDec
     o.bits = operand.size;
     if (d.operand_count < d.operands.size()) d.operands[d.operand_count++] = o;
   }
+}
+
+/// F3 90 is PAUSE, but with REX.B it stays XCHG R8, rAX.
+void restore_exchange(const ZydisDecodedInstruction& insn, Decoded& d) {
+  if (insn.mnemonic != ZYDIS_MNEMONIC_PAUSE || !d.rex || insn.raw.rex.B == 0) return;
+  const auto bits = static_cast<uint16_t>(d.operand_size * 8);
+  d.mnemonic = "xchg";
+  d.mandatory_prefix = 0;
+  d.operand_count = 2;
+  d.operands[0] = {.kind = OperandKind::gpr, .number = arch::r8, .bits = bits};
+  d.operands[1] = {.kind = OperandKind::gpr, .number = arch::rax, .bits = bits};
 }
 
 /// How many bytes it takes to see that an instruction is invalid: a store to one of them may make
@@ -205,6 +228,7 @@ Result<Decoded, DecodeError> decode(std::span<const std::byte> bytes, const Deco
   d.opcode_map = static_cast<uint8_t>(insn.opcode_map);
   take_prefixes(insn, d);
   take_operands(insn, operands, d);
+  restore_exchange(insn, d);
   return d;
 }
 
