@@ -42,7 +42,7 @@ class Pit final : public ByteDevice {
     uint64_t start = 0;     ///< the tick that loaded it
     uint32_t reload = 0;    ///< 1 to 65536
     bool has_next = false;  ///< a count waits: for a trigger, or for the end of the period
-    uint32_t next = 0;
+    uint32_t next = 1;
     uint64_t switch_at = 0;  ///< modes 2 and 3: when the waiting count is loaded
     bool paused = false;     ///< gate low: the count stands still
     uint64_t stood_at = 0;   ///< ticks counted when it stopped

@@ -1,8 +1,10 @@
 // What device tests share: wires that record, sinks that collect, and a visitor for round trips.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
