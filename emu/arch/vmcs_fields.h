@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "emu/arch/bits.h"
+#include "emu/arch/require.h"
 
 namespace vitrine::emu::arch {
 
@@ -437,7 +438,11 @@ constexpr uint8_t field_slot(uint64_t encoding) {
   return kFieldSlots[(static_cast<size_t>(e.width()) * 4 + static_cast<size_t>(e.type())) * 32 +
                      e.index()];
 }
-constexpr uint8_t field_slot(Field f) { return field_slot(static_cast<uint64_t>(f)); }
+constexpr uint8_t field_slot(Field f) {
+  const uint8_t slot = field_slot(static_cast<uint64_t>(f));
+  require(slot < kFieldCount, "every Field has a row");
+  return slot;
+}
 
 /// A field of a segment register; the fields of the eight lie 2 apart in the order of `Segment`.
 constexpr Field segment_field(Field of_es, unsigned segment) {

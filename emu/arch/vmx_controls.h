@@ -155,8 +155,8 @@ inline constexpr auto kControls = std::to_array<ControlRow>({
     {ControlWord::secondary, 10, "PAUSE-loop exiting",              Setting::allowed},
     {ControlWord::secondary, 11, "RDRAND exiting",                  Setting::allowed},
     {ControlWord::secondary, 12, "Enable INVPCID",                  Setting::allowed},
-    {ControlWord::secondary, 13, "Enable VM functions",             Setting::absent},
-    {ControlWord::secondary, 14, "VMCS shadowing",                  Setting::absent},
+    {ControlWord::secondary, 13, "Enable VM functions",             Setting::allowed},
+    {ControlWord::secondary, 14, "VMCS shadowing",                  Setting::allowed},
     {ControlWord::secondary, 15, "Enable ENCLS exiting",            Setting::absent},
     {ControlWord::secondary, 16, "RDSEED exiting",                  Setting::allowed},
     {ControlWord::secondary, 17, "Enable PML",                      Setting::absent},
@@ -194,7 +194,7 @@ inline constexpr auto kControls = std::to_array<ControlRow>({
     {ControlWord::entry,     17, "Conceal VM entries from PT",      Setting::absent},
     {ControlWord::entry,     18, "Load IA32_RTIT_CTL",              Setting::absent},
 
-    {ControlWord::vm_function, 0, "EPTP switching",                 Setting::absent},
+    {ControlWord::vm_function, 0, "EPTP switching",                 Setting::allowed},
 });
 // clang-format on
 

@@ -7,6 +7,7 @@
 #include "emu/cpu/instruction_table.h"
 #include "emu/cpu/vmx/controls.h"
 #include "emu/cpu/vmx/operand_info.h"
+#include "emu/cpu/vmx/outcome.h"
 #include "emu/cpu/vmx/transitions.h"
 #include "emu/cpu/vmx/vmcs_region.h"
 #include "emu/cpu/vmx/vmx.h"
@@ -21,54 +22,8 @@ namespace rflags = arch::rflags;
 using arch::ExitReason;
 using Error = arch::VmInstructionError;
 
-// --- SDM "Conventions": VMsucceed, VMfailInvalid, VMfailValid, VMfail ---
-
-Flow succeed(Cpu& cpu) {
-  cpu.state.flags.set_arithmetic(0);
-  return Flow::next;
-}
-Flow fail_invalid(Cpu& cpu) {
-  cpu.state.flags.set_arithmetic(rflags::cf);
-  return Flow::next;
-}
-Flow fail(Cpu& cpu, Error error) {
-  if (cpu.vmx.current_vmcs == kNoVmcs) return fail_invalid(cpu);
-  cpu.vmx.vmcs.set(Field::vm_instruction_error, static_cast<uint64_t>(error));
-  cpu.state.flags.set_arithmetic(rflags::zf);
-  return Flow::next;
-}
-
-/// Real mode, virtual-8086 mode and compatibility mode know no VMX instruction.
-bool mode_allows(const CpuState& s) {
-  return s.protected_mode() && !s.v8086() && (!s.long_mode() || s.code64());
-}
-
-/// What every instruction but VMXON, VMCALL and VMFUNC begins with: #UD, VM exit, #GP in this
-/// order. `information` is that of the instruction's register fields.
-enum class Gate : uint8_t { open, raised, exited };
-Gate enter_gate(Cpu& cpu, const Insn& insn, ExitReason reason, uint32_t registers = 0) {
-  if (!cpu.vmx.on || !mode_allows(cpu.state)) {
-    cpu.raise(kUndefinedOpcode);
-    return Gate::raised;
-  }
-  if (cpu.vmx.nonroot) {
-    Exit exit{reason};
-    const bool has_memory = insn.op[0] == kMemory || insn.op[1] == kMemory;
-    exit.instruction_information = registers;
-    if (has_memory) {
-      exit.instruction_information |= memory_information(insn);
-      exit.qualification = displacement_qualification(insn, cpu.state.rip());
-    }
-    exit_instruction(cpu, insn, exit);
-    return Gate::exited;
-  }
-  if (cpu.state.cpl > 0) {
-    cpu.raise(kGeneralProtection0);
-    return Gate::raised;
-  }
-  return Gate::open;
-}
-Flow closed(Gate gate) { return gate == Gate::raised ? Flow::fault : Flow::exit; }
+/// Bit 31 of a region's first word: a shadow VMCS.
+constexpr uint32_t kShadowIndicator = 1u << 31;
 
 bool valid_region(const Cpu& cpu, uint64_t address) {
   return (address & 0xFFF) == 0 && (address >> cpu.profile().physical_bits) == 0;
@@ -149,7 +104,9 @@ Flow vmptrld(Cpu& cpu, const Insn& insn) {
   if (!region) return cpu.raise(region.error());
   if (!valid_region(cpu, *region)) return fail(cpu, Error::vmptrld_invalid_address);
   if (*region == cpu.vmx.vmxon_pointer) return fail(cpu, Error::vmptrld_vmxon_pointer);
-  if (read_revision(cpu.bus(), *region) != arch::kVmcsRevision) {
+  const bool shadows = arch::allows(arch::ControlWord::secondary, secondary::vmcs_shadowing);
+  const uint32_t revision = read_revision(cpu.bus(), *region);
+  if ((revision & ~(shadows ? kShadowIndicator : 0)) != arch::kVmcsRevision) {
     return fail(cpu, Error::vmptrld_incorrect_revision);
   }
   if (*region != cpu.vmx.current_vmcs) {
@@ -169,74 +126,14 @@ Flow vmptrst(Cpu& cpu, const Insn& insn) {
   return succeed(cpu);
 }
 
-/// Register fields of VMREAD and VMWRITE: reg2 names the field; reg1 is the other operand, if
-/// register.
-uint32_t access_registers(uint8_t other, uint8_t field) {
-  using Info = arch::InstructionInfo;
-  const uint32_t reg2 = gpr_number(field) << Info::kReg2Shift;
-  if (other == kMemory) return reg2;
-  return reg2 | Info::kRegister | gpr_number(other) << Info::kReg1Shift;
-}
-uint64_t operand_mask(const CpuState& s) { return s.code64() ? ~uint64_t{0} : 0xFFFFFFFF; }
-
-// VMREAD r/m, r
-Flow vmread(Cpu& cpu, const Insn& insn) {
-  const Gate gate =
-      enter_gate(cpu, insn, ExitReason::vmread, access_registers(insn.op[0], insn.op[1]));
-  if (gate != Gate::open) return closed(gate);
-  if (cpu.vmx.current_vmcs == kNoVmcs) return fail_invalid(cpu);
-  const bool wide = cpu.state.code64();
-  const uint64_t encoding = cpu.reg<uint64_t>(insn.op[1]) & operand_mask(cpu.state);
-  const uint8_t slot = arch::field_slot(encoding);
-  if (slot == arch::kNoSlot || !arch::kFieldExists[slot]) {
-    return fail(cpu, Error::unsupported_field);
-  }
-  uint64_t value = cpu.vmx.vmcs.values[slot];
-  if (arch::FieldEncoding{static_cast<uint32_t>(encoding)}.high()) value >>= 32;
-  if (insn.op[0] != kMemory) {
-    cpu.set_reg<uint64_t>(insn.op[0], value & operand_mask(cpu.state));
-  } else {
-    const auto stored = wide ? cpu.store<uint64_t>(insn, value)
-                             : cpu.store<uint32_t>(insn, static_cast<uint32_t>(value));
-    if (!stored) return cpu.raise(stored.error());
-  }
-  return succeed(cpu);
-}
-
-Result<uint64_t, Fault> write_source(Cpu& cpu, const Insn& insn) {
-  const uint8_t source = insn.op[1];
-  if (source != kMemory) return cpu.reg<uint64_t>(source) & operand_mask(cpu.state);
-  if (cpu.state.code64()) return cpu.load<uint64_t>(insn);
-  const auto narrow = cpu.load<uint32_t>(insn);
-  if (!narrow) return Err{narrow.error()};
-  return uint64_t{*narrow};
-}
-
-// VMWRITE r, r/m
-Flow vmwrite(Cpu& cpu, const Insn& insn) {
-  const Gate gate =
-      enter_gate(cpu, insn, ExitReason::vmwrite, access_registers(insn.op[1], insn.op[0]));
-  if (gate != Gate::open) return closed(gate);
-  if (cpu.vmx.current_vmcs == kNoVmcs) return fail_invalid(cpu);
-  const auto source = write_source(cpu, insn);
-  if (!source) return cpu.raise(source.error());
-  const uint64_t encoding = cpu.reg<uint64_t>(insn.op[0]) & operand_mask(cpu.state);
-  const uint8_t slot = arch::field_slot(encoding);
-  if (slot == arch::kNoSlot || !arch::kFieldExists[slot]) {
-    return fail(cpu, Error::unsupported_field);
-  }
-  // IA32_VMX_MISC bit 29: read-only data fields may be written.
-  const arch::FieldEncoding field{static_cast<uint32_t>(encoding)};
-  uint64_t value = *source;
-  if (field.high()) value = value << 32 | (cpu.vmx.vmcs.values[slot] & 0xFFFFFFFF);
-  cpu.vmx.vmcs.set(arch::kFields[slot].field, value);
-  return succeed(cpu);
-}
-
 Flow enter(Cpu& cpu, const Insn& insn, ExitReason reason, bool launch) {
   const Gate gate = enter_gate(cpu, insn, reason);
   if (gate != Gate::open) return closed(gate);
   if (cpu.vmx.current_vmcs == kNoVmcs) return fail_invalid(cpu);
+  // A shadow VMCS is data for VMREAD and VMWRITE only.
+  if ((read_revision(cpu.bus(), cpu.vmx.current_vmcs) & kShadowIndicator) != 0) {
+    return fail_invalid(cpu);
+  }
   if (cpu.state.mov_ss_shadow) return fail(cpu, Error::entry_blocked_by_mov_ss);
   if (launch && cpu.vmx.vmcs.launched) return fail(cpu, Error::vmlaunch_not_clear);
   if (!launch && !cpu.vmx.vmcs.launched) return fail(cpu, Error::vmresume_not_launched);
@@ -267,13 +164,32 @@ Flow vmcall(Cpu& cpu, const Insn& insn) {
   return fail(cpu, Error::vmcall_in_root);
 }
 
+/// SDM "EPTP Switching": false when the index or the entry of the EPTP list is not valid.
+constexpr uint32_t kEptpSwitching = 0;
+bool switch_eptp(Cpu& cpu) {
+  constexpr uint32_t kListEntries = 512;
+  const auto index = static_cast<uint32_t>(cpu.state.regs[arch::rcx]);
+  if (index >= kListEntries) return false;
+  Vmcs& v = cpu.vmx.vmcs;
+  uint64_t eptp = 0;
+  cpu.bus().read_block(Hpa{v[Field::eptp_list_address] + 8 * uint64_t{index}},
+                       std::as_writable_bytes(std::span{&eptp, 1}));
+  if (!arch::Eptp{eptp}.valid(cpu.profile().physical_bits)) return false;
+  v.set(Field::eptp, eptp);
+  if (secondary_on(v, secondary::ept_violation_ve)) v.set(Field::eptp_index, index);
+  cpu.context_changed();
+  return true;
+}
+
 // VMFUNC
 Flow vmfunc(Cpu& cpu, const Insn& insn) {
   if (!guest_secondary(cpu.vmx, secondary::enable_vm_functions)) {
     return cpu.raise(kUndefinedOpcode);
   }
-  const auto function = static_cast<uint32_t>(cpu.reg<uint64_t>(0));
+  const auto function = static_cast<uint32_t>(cpu.state.regs[arch::rax]);
   if (function >= 64) return cpu.raise(kUndefinedOpcode);
+  const bool enabled = (cpu.vmx.vmcs[Field::vm_function_controls] >> function & 1) != 0;
+  if (enabled && function == kEptpSwitching && switch_eptp(cpu)) return Flow::branch;
   exit_instruction(cpu, insn, Exit{ExitReason::vmfunc});
   return Flow::exit;
 }

@@ -46,6 +46,18 @@ void write_region(Bus& bus, uint64_t region, const Vmcs& vmcs) {
   bus.write_block(Hpa{region + arch::kVmcsLaunchStateOffset}, std::as_bytes(std::span{&data, 1}));
 }
 
+uint64_t read_region_field(const Bus& bus, uint64_t region, uint8_t slot) {
+  uint64_t value = 0;
+  bus.read_block(Hpa{region + arch::field_offset(slot)},
+                 std::as_writable_bytes(std::span{&value, 1}));
+  return value & arch::FieldEncoding{arch::kFields[slot].field}.mask();
+}
+
+void write_region_field(Bus& bus, uint64_t region, uint8_t slot, uint64_t value) {
+  const uint64_t masked = value & arch::FieldEncoding{arch::kFields[slot].field}.mask();
+  bus.write_block(Hpa{region + arch::field_offset(slot)}, std::as_bytes(std::span{&masked, 1}));
+}
+
 void clear_launch_state(Bus& bus, uint64_t region) {
   const uint64_t clear = 0;
   bus.write_block(Hpa{region + arch::kVmcsLaunchStateOffset}, std::as_bytes(std::span{&clear, 1}));
