@@ -58,7 +58,15 @@ const LoadedImage* BootPlan::image(std::string_view role) const {
   return found == images.end() ? nullptr : &*found;
 }
 
-std::filesystem::path image_folder() { return emu::host::program_folder() / "images"; }
+std::filesystem::path image_folder() {
+  // Beside the program; a test program lies some folders deeper in the same build.
+  const auto beside = emu::host::program_folder();
+  std::error_code error;
+  for (auto folder = beside; folder.has_relative_path(); folder = folder.parent_path()) {
+    if (std::filesystem::is_directory(folder / "images", error)) return folder / "images";
+  }
+  return beside / "images";
+}
 
 BootPlan plan_boot(const RunOptions& options) {
   BootPlan plan;

@@ -1,0 +1,69 @@
+// The tour on the hypervisor: every verdict passes, and the recorder saw what it says it did.
+#include "frontend/record/timeline.h"
+#include "tests/guest/guest.h"
+
+#include <algorithm>
+
+using namespace vitrine;
+
+namespace {
+
+const ui::Transition* find(const ui::Recorder& recorder, ui::Transition::Object object,
+                           const std::string& from, const std::string& to) {
+  for (const ui::Transition& t : recorder.transitions()) {
+    if (t.object == object && t.from == from && t.to == to) return &t;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("the tour passes, and its calls and transitions are seen at their instructions",
+          "[guest][tour]") {
+  if (!test::have_image("tour") || !test::have_image("vitrine-hv")) return;
+  ui::Session session(test::options_for("tour"));
+  ui::Recorder recorder(session.machine(), session.plan());
+  const auto reason = session.run(emu::Cycle{20'000'000'000});
+  INFO(session.serial().text());
+  REQUIRE(reason == emu::StopReason::guest_exit);
+  CHECK(session.machine().exit_code() == 1);
+  CHECK(session.serial().text().find("FAIL") == std::string::npos);
+  CHECK(session.serial().text().find("TOUR PASS") != std::string::npos);
+
+  SECTION("a partition goes Active, Finalizing, Finalized, each at an hv symbol") {
+    const auto object = ui::Transition::Object::partition;
+    const auto* const begun = find(recorder, object, "active", "finalizing");
+    const auto* const done = find(recorder, object, "finalizing", "finalized");
+    REQUIRE(begun != nullptr);
+    REQUIRE(done != nullptr);
+    CHECK(begun->place.cycle < done->place.cycle);
+    CHECK(begun->place.symbol.starts_with("hv: "));
+    CHECK(done->pool_available > begun->pool_available);
+  }
+  SECTION("one finalization takes three attempts or more, an interrupt between two of them") {
+    const auto& calls = recorder.hypercalls();
+    const auto continued = std::find_if(calls.begin(), calls.end(), [](const auto& call) {
+      return call.code() == 0x42 && call.attempts.size() >= 3 && !call.interrupts.empty();
+    });
+    REQUIRE(continued != calls.end());
+    CHECK(continued->finished);
+    CHECK(continued->status() == 0);
+    CHECK(continued->interrupts.front().interrupted_rip == continued->place.rip);
+  }
+  SECTION("every attempt's phases sum to its cycles") {
+    for (const ui::HypercallEvent& call : recorder.hypercalls()) {
+      for (const ui::Attempt& attempt : call.attempts) {
+        uint64_t sum = 0;
+        for (const ui::Phase& phase : attempt.phases) sum += phase.cycles;
+        CHECK(sum == attempt.end - attempt.begin);
+      }
+      CHECK(ui::waterfall(call).find("NOT") == std::string::npos);
+    }
+  }
+  SECTION("a buffer goes InUse, Complete, Ready, Free") {
+    const auto object = ui::Transition::Object::buffer;
+    CHECK(find(recorder, object, "in_use", "complete") != nullptr);
+    CHECK(find(recorder, object, "complete", "ready") != nullptr);
+    CHECK(find(recorder, object, "ready", "free") != nullptr);
+  }
+}
