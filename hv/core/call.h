@@ -49,6 +49,7 @@ using RepCall = CallResult (*)(Caller&, const std::byte* input, std::byte* outpu
 struct CallRow {
   tlfs::Call code;
   tlfs::Privilege privilege;
+  bool is_rep;
   std::uint16_t input_size;  // of the header, for rep calls
   std::uint16_t input_element;
   std::uint16_t output_size;
@@ -130,13 +131,10 @@ CallResult run_rep(Caller& caller, const std::byte* input, std::byte* output, st
 template <auto handler>
 constexpr CallRow simple_call(tlfs::Call code, tlfs::Privilege privilege) {
   using Signature = SimpleSignature<decltype(handler)>;
-  return {code,
-          privilege,
-          kWireSize<typename Signature::Input>,
-          0,
-          kWireSize<typename Signature::Output>,
-          0,
-          run_simple<handler>,
+  return {code,   privilege,
+          false,  kWireSize<typename Signature::Input>,
+          0,      kWireSize<typename Signature::Output>,
+          0,      run_simple<handler>,
           nullptr};
 }
 
@@ -145,6 +143,7 @@ constexpr CallRow rep_call(tlfs::Call code, tlfs::Privilege privilege) {
   using Element = ElementSignature<decltype(element)>;
   return {code,
           privilege,
+          true,
           kWireSize<typename BeginSignature<decltype(begin)>::Header>,
           kWireSize<typename Element::Input>,
           0,

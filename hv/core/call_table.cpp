@@ -58,14 +58,19 @@ constexpr auto kCalls = std::to_array<CallRow>({
 });
 // clang-format on
 
+constexpr bool has_its_class(const CallRow& call) {
+  for (const tlfs::CallCode& row : tlfs::kCallCodes) {
+    if (row.code != static_cast<std::uint16_t>(call.code)) continue;
+    return (row.kind == tlfs::CallClass::rep) == call.is_rep;
+  }
+  return false;
+}
+
 // Ascending, and each of the class that the TLFS gives its code.
 constexpr bool calls_are_right() {
   for (std::size_t i = 0; i < kCalls.size(); ++i) {
     if (i != 0 && kCalls[i].code <= kCalls[i - 1].code) return false;
-    const tlfs::CallCode* const row = tlfs::find_call(static_cast<std::uint16_t>(kCalls[i].code));
-    if (row == nullptr) return false;
-    const bool is_rep = row->kind == tlfs::CallClass::rep;
-    if (is_rep != (kCalls[i].rep != nullptr)) return false;
+    if (!has_its_class(kCalls[i])) return false;
   }
   return true;
 }

@@ -54,7 +54,7 @@ struct Blocks {
 };
 
 Blocks blocks_of(const CallRow& row, HypercallControl control) {
-  const std::uint32_t count = row.rep != nullptr ? control.rep_count() : 0;
+  const std::uint32_t count = row.is_rep ? control.rep_count() : 0;
   return {row.input_size + row.input_element * count, row.output_size + row.output_element * count};
 }
 
@@ -74,7 +74,7 @@ Status check_control(HypercallControl control, const CallRow* row, bool long_mod
   if (control.variable_header() != 0) return Status::invalid_hypercall_input;
   const std::uint32_t count = control.rep_count();
   const std::uint32_t start = control.rep_start();
-  const bool reps_right = row->rep != nullptr ? start < count : count == 0 && start == 0;
+  const bool reps_right = row->is_rep ? start < count : count == 0 && start == 0;
   if (!reps_right) return Status::invalid_hypercall_input;
   // Differs: TLFS 2.0 forbids fast rep calls and names the calls that may be fast; later editions, and
   // guests, use the fast form of any call whose parameters fit in the registers.
@@ -177,15 +177,14 @@ CallResult attempt(Caller& caller, const CallRow& row, HypercallFrame& frame,
   caller.output_room =
       fast ? blocks.output
            : static_cast<std::uint32_t>(tlfs::kPageSize - page_offset(registers.second));
-  const CallResult result = row.rep != nullptr
-                                ? row.rep(caller, lp.input.data(), lp.output.data(),
-                                          control.rep_start(), control.rep_count())
-                                : row.simple(caller, lp.input.data(), lp.output.data());
+  const CallResult result = row.is_rep ? row.rep(caller, lp.input.data(), lp.output.data(),
+                                                 control.rep_start(), control.rep_count())
+                                       : row.simple(caller, lp.input.data(), lp.output.data());
   // Elements done are written even when a later one failed: their effects stand (withdrawn pages).
   const std::uint32_t first = row.output_element * control.rep_start();
   const std::uint32_t elements = row.output_element * result.reps;
   std::uint32_t written = elements > first ? elements - first : 0;
-  if (row.rep == nullptr && result.status == Status::success && !result.again) {
+  if (!row.is_rep && result.status == Status::success && !result.again) {
     written = caller.output_written > blocks.output ? caller.output_written : blocks.output;
   }
   if (written == 0) return result;
@@ -273,7 +272,7 @@ HypercallExit dispatch(Hypervisor& hv, std::uint32_t processor, VirtualProcessor
   }
   const CallResult result = attempt(caller, *row, frame, registers);
   flush_stale(hv);
-  if (row->rep != nullptr) return finish_rep(result, frame, control);
+  if (row->is_rep) return finish_rep(result, frame, control);
   const std::uint64_t object = result.again ? read_wire<std::uint64_t>(lp.input.data()) : 0;
   return finish_simple(caller, result, frame, registers, object);
 }

@@ -32,10 +32,10 @@ struct MemoryRange {
 };
 
 struct Configuration {
-  const Platform* platform{};                // must outlive the hypervisor
-  std::uint64_t memory_bias{};               // pointer = physical address + bias; 0 in the image
-  std::uint64_t memory_end{};                // end of the highest RAM, bytes
-  std::span<const MemoryRange> root_memory;  // RAM that the root partition has
+  const Platform* platform{};                  // must outlive the hypervisor
+  std::uint64_t memory_bias{};                 // pointer = physical address + bias; 0 in the image
+  std::uint64_t memory_end{};                  // end of the highest RAM, bytes
+  std::span<const MemoryRange> root_memory{};  // RAM that the root partition has
   std::uint64_t arena{};  // physical address of arena_pages() pages for the core's own objects
   std::uint32_t processors{1};  // logical processors, and as many root VPs
   Identity identity{};

@@ -35,16 +35,17 @@ constexpr bool includes(Rights have, Rights need) {
   return (static_cast<unsigned>(need) & ~static_cast<unsigned>(have)) == 0;
 }
 
-// One record per physical page, 16 bytes, indexed by page number.
+// One record per physical page, 20 bytes, indexed by page number.
 struct PageRecord {
   std::uint32_t owner{};     // the partition whose pool has the page, 0 for none
   std::uint32_t next{};      // free list of the pool: page number, 0 at the end
   std::uint32_t gpa_page{};  // where the depositor had the page, and gets it back
+  std::uint32_t mappings{};  // how often children map it; used entries, for a table of a GPA map
   PageUse use{};
-  Rights root_rights{};      // what the root may do with a page of use `ram`
-  std::uint16_t mappings{};  // how often children map it
+  Rights root_rights{};  // what the root may do with a page of use `ram`
+  std::uint16_t reserved{};
 };
-static_assert(sizeof(PageRecord) == 16);
+static_assert(sizeof(PageRecord) == 20);
 
 // Decided: guest-physical addresses have 44 bits, so that a page number fits 32.
 inline constexpr std::uint64_t kGpaPages = std::uint64_t{1} << 32;

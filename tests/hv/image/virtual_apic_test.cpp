@@ -128,6 +128,17 @@ TEST_CASE("the virtual APIC's periodic timer keeps its phase", "[hv]") {
   CHECK(apic.next_expiry() == 0);
 }
 
+TEST_CASE("the 8259 reaches a guest only through an open LINT0", "[hv]") {
+  VirtualApic apic = enabled_apic();
+  CHECK_FALSE(apic.external_open());
+  apic.write(kLint0, 0x10700, 0);
+  CHECK_FALSE(apic.external_open());
+  apic.write(kLint0, 0x700, 0);
+  CHECK(apic.external_open());
+  apic.write(kLint0, 0x40, 0);
+  CHECK_FALSE(apic.external_open());
+}
+
 TEST_CASE("a masked timer expires without an interrupt", "[hv]") {
   VirtualApic apic = enabled_apic();
   apic.write(kTimer, 0x50040, 0);
