@@ -119,7 +119,9 @@ void take_external_interrupt(std::uint8_t vector) {
   if (vector == kSpuriousVector) return;
   VpContext& root = *processor.root;
   if (!in_service(vector)) {
-    root.external_vector = vector;
+    // From the 8259, which reaches the root through LINT0. Bochs 2.7 connects it to the processor
+    // whatever LINT0 says: such a vector is none of the root's.
+    if (root.apic.external_open()) root.external_vector = vector;
     return;
   }
   const bool level = level_triggered(vector);

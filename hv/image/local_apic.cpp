@@ -21,12 +21,15 @@ constexpr std::uint32_t trigger_mode = 0x818;
 constexpr std::uint32_t request = 0x820;
 constexpr std::uint32_t interrupt_command = 0x830;
 constexpr std::uint32_t timer = 0x832;
+constexpr std::uint32_t lint0 = 0x835;
 }  // namespace x2apic
 
 constexpr std::uint32_t kX2apicBit = 1U << 21;       // CPUID.1:ECX
 constexpr std::uint32_t kTscDeadlineBit = 1U << 24;  // CPUID.1:ECX
 constexpr std::uint32_t kSoftwareEnable = 1U << 8;
 constexpr std::uint32_t kTimerDeadlineMode = 2U << 17;
+constexpr std::uint32_t kMasked = 1U << 16;
+constexpr std::uint32_t kExternal = 7U << 8;  // ExtINT
 
 bool bit_of(std::uint32_t first_register, std::uint8_t vector) {
   return (read_msr(first_register + vector / 32) >> (vector % 32) & 1) != 0;
@@ -45,6 +48,9 @@ void start_local_apic() {
   write_msr(x2apic::spurious, kSoftwareEnable | kSpuriousVector);
   write_msr(x2apic::task_priority, 0);
   write_msr(x2apic::timer, kTimerDeadlineMode | kTimerVector);
+  // The firmware has left the 8259 connected. An exit acknowledges its vector whether the root can take
+  // an interrupt or not, so it stays off until the root itself opens LINT0.
+  write_msr(x2apic::lint0, kMasked | kExternal);
 }
 
 std::uint32_t physical_apic_id() { return static_cast<std::uint32_t>(read_msr(x2apic::id)); }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hv/image/console.h"
+#include "hv/image/linux_loader.h"
 #include "hv/image/page_heap.h"
 
 namespace vitrine::hv {
@@ -77,16 +78,6 @@ T read(std::uint64_t address) {
   return value;
 }
 
-bool is_root_ram(const BootInformation& information, std::uint64_t base, std::uint64_t size) {
-  for (const BootRange& range : information.memory()) {
-    if (range.type == MemoryType::ram && range.base <= base && size <= range.size &&
-        base - range.base <= range.size - size) {
-      return true;
-    }
-  }
-  return false;
-}
-
 // The 32-bit entry point in a note segment, 0 if there is none.
 std::uint32_t pvh_entry(std::uint64_t notes, std::uint64_t size) {
   const std::uint64_t end = notes + size;
@@ -109,7 +100,7 @@ std::uint32_t load_elf(const BootInformation& information, File file) {
   constexpr std::uint32_t kElfMagic = 0x464C457F;
   constexpr std::uint8_t k64Bit = 2;
   if (file.size < sizeof(ElfHeader) || read<std::uint32_t>(file.base) != kElfMagic) {
-    stop("the first module is not an ELF kernel");
+    stop("the first module is neither an ELF kernel nor a Linux bzImage");
   }
   const auto header = read<ElfHeader>(file.base);
   const std::uint64_t table_size =
@@ -148,6 +139,16 @@ std::uint32_t load_elf(const BootInformation& information, File file) {
 
 }  // namespace
 
+bool is_root_ram(const BootInformation& information, std::uint64_t base, std::uint64_t size) {
+  for (const BootRange& range : information.memory()) {
+    if (range.type == MemoryType::ram && range.base <= base && size <= range.size &&
+        base - range.base <= range.size - size) {
+      return true;
+    }
+  }
+  return false;
+}
+
 StagedModules stage_modules(const BootInformation& information) {
   constexpr std::uint64_t k4GiB = 0x1'0000'0000;
   std::uint64_t top = 0;
@@ -174,6 +175,7 @@ StagedModules stage_modules(const BootInformation& information) {
 
 RootEntry load_root(const BootInformation& information, const StagedModules& staged) {
   if (information.module_count == 0) stop("no root kernel: give one as the first module");
+  if (is_linux(staged.base[0], information.modules[0].size)) return load_linux(information, staged);
   const std::uint32_t rip = load_elf(information, {staged.base[0], information.modules[0].size});
 
   StartPage& page = *at<StartPage>(kStartPage);
@@ -197,7 +199,8 @@ RootEntry load_root(const BootInformation& information, const StagedModules& sta
   }
   page.start.memory_map = reinterpret_cast<std::uint64_t>(page.memory_map.data());
   page.start.memory_map_entries = static_cast<std::uint32_t>(information.range_count);
-  return {rip, static_cast<std::uint32_t>(kStartPage)};
+  return {
+      .mode = RootEntry::Mode::protected_mode, .rip = rip, .rbx = kStartPage, .rsi = 0, .cr3 = 0};
 }
 
 }  // namespace vitrine::hv

@@ -8,10 +8,17 @@
 
 namespace vitrine::hv {
 
-// Where the root's first virtual processor starts: 32-bit protected mode, paging off (PVH).
+// Where and how the root's first virtual processor starts.
 struct RootEntry {
-  std::uint32_t rip{};
-  std::uint32_t start_information{};  // for EBX
+  enum class Mode : std::uint8_t {
+    protected_mode,  // 32-bit, paging off: PVH
+    long_mode,       // identity-mapped: the 64-bit entry of Linux
+  };
+  Mode mode{};
+  std::uint64_t rip{};
+  std::uint64_t rbx{};  // PVH: the start information
+  std::uint64_t rsi{};  // Linux: boot_params
+  std::uint64_t cr3{};  // long mode only
 };
 
 // Where the modules are after they have been moved.
@@ -23,9 +30,12 @@ struct StagedModules {
 // the end of RAM below 4 GiB.
 StagedModules stage_modules(const BootInformation& information);
 
-// Puts the kernel (ELF64 with a PVH entry) at its addresses, passes the second module on as its
-// initial ramdisk, and builds the PVH start information in low memory. Stops the machine with a
-// sentence if the module is not such a kernel.
+// Puts the kernel (an ELF64 file with a PVH entry, or a Linux bzImage) at its addresses, passes the
+// second module on as its initial ramdisk, and builds the boot information in low memory. Stops the
+// machine with a sentence if the module is no such kernel.
 RootEntry load_root(const BootInformation& information, const StagedModules& staged);
+
+// Whether the root has RAM everywhere in the range.
+bool is_root_ram(const BootInformation& information, std::uint64_t base, std::uint64_t size);
 
 }  // namespace vitrine::hv

@@ -149,7 +149,11 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
 
   const RootEntry entry = load_root(information, staged);
   load_vmcs(processor.root->vmcs);
-  set_flat_protected_mode(entry.rip, entry.start_information, *processor.root);
+  if (entry.mode == RootEntry::Mode::long_mode) {
+    set_long_mode(entry.rip, entry.rsi, entry.cr3, *processor.root);
+  } else {
+    set_flat_protected_mode(entry.rip, entry.rbx, *processor.root);
+  }
   say("entering the root at ", Hex{entry.rip});
   run_processor();
 }

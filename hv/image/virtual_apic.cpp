@@ -140,6 +140,13 @@ std::uint64_t VirtualApic::base_msr() const {
 
 std::uint32_t VirtualApic::timer_mode() const { return local_[timer] >> 17 & 3; }
 
+bool VirtualApic::external_open() const {
+  constexpr std::uint32_t kDeliveryMode = 7U << 8;
+  constexpr std::uint32_t kExternal = 7U << 8;
+  const std::uint32_t lint0 = local_[static_cast<unsigned>(LocalVector::lint0)];
+  return (lint0 & kMasked) == 0 && (lint0 & kDeliveryMode) == kExternal;
+}
+
 std::uint64_t VirtualApic::deadline() const { return timer_mode() == tsc_deadline ? expiry_ : 0; }
 
 void VirtualApic::set_deadline(std::uint64_t tsc) {

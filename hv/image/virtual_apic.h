@@ -85,6 +85,8 @@ class VirtualApic {
   void set_task_priority(std::uint8_t value) { task_priority_ = value; }
   bool enabled() const { return (spurious_ & kSoftwareEnable) != 0; }
   std::uint32_t id() const { return id_; }
+  // Whether LINT0 is unmasked and takes ExtINT.
+  bool external_open() const;
 
   // The TSC value at which the timer next expires, 0 while it is not running.
   std::uint64_t next_expiry() const { return expiry_; }

@@ -184,7 +184,7 @@ void enter_startup_state(VpContext& vp) {
   vp.startup = Startup::running;
 }
 
-void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp) {
+void set_flat_protected_mode(std::uint64_t rip, std::uint64_t rbx, VpContext& vp) {
   constexpr std::uint64_t kCr0 = arch::cr0::pe | arch::cr0::et;
   for (unsigned segment = arch::es; segment <= arch::gs; ++segment) {
     write_segment(segment, {0x10, 0, 0xFFFFFFFF, kDataRights | kFlatRights});
@@ -195,6 +195,27 @@ void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp
   write_vmcs(Field::cr0_shadow, kCr0);
   write_vmcs(Field::guest_rip, rip);
   vp.registers.gpr[arch::rbx] = rbx;
+}
+
+void set_long_mode(std::uint64_t rip, std::uint64_t rsi, std::uint64_t cr3, VpContext& vp) {
+  // Linux "64-bit BOOT PROTOCOL": CS 10H and DS 18H, flat.
+  constexpr std::uint32_t kLongRights = 0xA000;  // 4 KiB granularity, 64-bit
+  constexpr std::uint64_t kCr0 = arch::cr0::pe | arch::cr0::et | arch::cr0::pg;
+  for (unsigned segment = arch::es; segment <= arch::gs; ++segment) {
+    write_segment(segment, {0x18, 0, 0xFFFFFFFF, kDataRights | kFlatRights});
+  }
+  write_segment(arch::cs, {0x10, 0, 0xFFFFFFFF, kCodeRights | kLongRights});
+  write_segment(arch::tr, {0x20, 0, 0x67, kTaskRights});
+  write_vmcs(Field::guest_cr3, cr3);
+  write_vmcs(Field::guest_cr4, arch::cr4::pae | kOwnedCr4);
+  write_vmcs(Field::cr4_shadow, arch::cr4::pae);
+  write_vmcs(Field::guest_cr0, kCr0 | kOwnedCr0);
+  write_vmcs(Field::cr0_shadow, kCr0);
+  write_vmcs(Field::guest_efer, arch::efer::lme | arch::efer::lma);
+  const std::uint64_t entry = read_vmcs(Field::entry_controls);
+  write_vmcs(Field::entry_controls, entry | arch::entry_control::ia32e_mode_guest);
+  write_vmcs(Field::guest_rip, rip);
+  vp.registers.gpr[arch::rsi] = rsi;
 }
 
 void load_swapped_state(VpContext& vp) {

@@ -116,7 +116,9 @@ void enter_init_state(VpContext& vp);
 void enter_startup_state(VpContext& vp);
 
 // Flat 32-bit protected mode with paging off, as PVH starts a kernel.
-void set_flat_protected_mode(std::uint32_t rip, std::uint32_t rbx, VpContext& vp);
+void set_flat_protected_mode(std::uint64_t rip, std::uint64_t rbx, VpContext& vp);
+// 64-bit mode under the page tables at `cr3`, as Linux is started.
+void set_long_mode(std::uint64_t rip, std::uint64_t rsi, std::uint64_t cr3, VpContext& vp);
 
 // Puts the state outside the VMCS into the processor, and takes it out again.
 void load_swapped_state(VpContext& vp);
