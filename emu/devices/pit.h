@@ -40,7 +40,7 @@ class Pit final : public ByteDevice {
     bool gate = true;
     bool loaded = false;    ///< the counting element holds a count
     uint64_t start = 0;     ///< the tick that loaded it
-    uint32_t reload = 0;    ///< 1 to 65536
+    uint32_t reload = 1;    ///< 1 to 65536
     bool has_next = false;  ///< a count waits: for a trigger, or for the end of the period
     uint32_t next = 1;
     uint64_t switch_at = 0;  ///< modes 2 and 3: when the waiting count is loaded
