@@ -267,7 +267,7 @@ RunStop Cpu::run(const RunLimits& limits) {
     if (careful) {
       if (!step(*block, index)) return RunStop::observer;
     } else {
-      execute(*block, index, block->count);
+      execute(*block, index, block->count, true);
     }
   }
 }
@@ -286,7 +286,7 @@ bool Cpu::step(Block& block, uint32_t index) {
   if (breakpoint_hit(rip)) return true;
   const Insn copy = insn;  // the block may be dropped while its instruction runs
   const uint64_t retired_before = state.retired;
-  execute(block, index, index + 1);
+  execute(block, index, index + 1, false);
   if (state.retired == retired_before) return true;
   state.rflags_system &= ~rflags::rf;
   if (shadowed) {
@@ -318,29 +318,41 @@ bool Cpu::breakpoint_hit(uint64_t rip) {
   return true;
 }
 
-void Cpu::execute(Block& block, uint32_t index, uint32_t last) {
-  const Insn* const first = block.insns.data() + index;
-  const Insn* insn = first;
+void Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
+  const Insn* insn = block.insns.data() + index;
   running_ = &block;
   start_index_ = index;
   stop_at_ = block.insns.data() + last;
+  cut_ = false;
   extra_cycles_ = 0;
   Flow flow = Flow::next;
   do {
     current_ = insn;
     state.regs[kRipRegister] += insn->length;
     flow = insn->handler(*this, *insn);
-    if (flow != Flow::next) [[unlikely]] break;
+    if (flow != Flow::next) [[unlikely]] {
+      if (flow == Flow::again && repeat) flow = repeat_string(*insn);
+      if (flow != Flow::next) break;
+    }
     ++insn;
   } while (insn != stop_at_);
   running_ = nullptr;
 
-  const auto done = static_cast<uint32_t>(insn - block.insns.data());
-  const bool cut = stop_at_ != block.insns.data() + last;
-  finish(block, index, done, flow, cut);
+  finish(block, index, static_cast<uint32_t>(insn - block.insns.data()), flow);
 }
 
-void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow, bool cut) {
+/// Iterations of a string instruction in place of rounds through run(): the same boundaries, each with
+/// its own look at the deadline.
+Flow Cpu::repeat_string(const Insn& insn) {
+  Flow flow = Flow::again;
+  while (flow == Flow::again && !cut_ && !attention_ && now() + insn.cost < deadline_) {
+    extra_cycles_ += insn.cost;
+    flow = insn.handler(*this, insn);
+  }
+  return flow;
+}
+
+void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
   uint32_t charged = done;
   switch (flow) {
     case Flow::next: break;
@@ -355,7 +367,7 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow, bool cu
   state.retired += done - index;
   state.clock += block.prefix[charged] - block.prefix[index] + extra_cycles_;
   extra_cycles_ = 0;
-  const bool inside = flow == Flow::next && !cut && block.valid && done < block.count;
+  const bool inside = flow == Flow::next && !cut_ && block.valid && done < block.count;
   state.position.index = inside ? done : 0;
   if (flow == Flow::again) {
     state.regs[kRipRegister] -= block.insns[done].length;

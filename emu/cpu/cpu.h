@@ -260,8 +260,9 @@ class Cpu final : public AccessClock {
   std::unique_ptr<Block> form_block(Gva gva, Hpa hpa);
   bool form_crossing(Block& block, std::span<const std::byte> head);
   bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
-  void execute(Block& block, uint32_t index, uint32_t last);
-  void finish(Block& block, uint32_t index, uint32_t done, Flow flow, bool cut);
+  void execute(Block& block, uint32_t index, uint32_t last, bool repeat);
+  Flow repeat_string(const Insn& insn);
+  void finish(Block& block, uint32_t index, uint32_t done, Flow flow);
   /// One instruction with everything that is checked between instructions; false: observer stopped.
   bool step(Block& block, uint32_t index);
   bool breakpoint_hit(uint64_t rip);
@@ -272,11 +273,18 @@ class Cpu final : public AccessClock {
   /// Adds what an event charged to the clock and leaves the block for good.
   void settle();
   void end_block() {
-    if (running_ != nullptr) stop_at_ = current_ + 1;
+    if (running_ == nullptr) return;
+    stop_at_ = current_ + 1;
+    cut_ = true;
   }
   /// At a boundary with attention_ set (emu/cpu/boundary.cpp): takes what is due, in the SDM's order
   /// ("Prioritization of Concurrent Events"). False when the processor idles.
   bool service_attention();
+  bool take_init_or_sipi();
+  bool take_pending_debug();
+  bool take_nmi();
+  bool take_interrupt();
+  void enter_sipi(uint8_t vector);
 
   uint32_t index_;
   BlockCache& blocks_;
@@ -298,6 +306,7 @@ class Cpu final : public AccessClock {
   const Insn* current_ = nullptr;
   const Insn* stop_at_ = nullptr;
   uint32_t start_index_ = 0;
+  bool cut_ = false;  ///< end_block() was called
   uint64_t extra_cycles_ = 0;
   Fault pending_fault_;
   uint64_t fault_debug_ = 0;  ///< DR6 bits of a #DB fault being delivered
