@@ -252,6 +252,7 @@ void save_swapped_state(VpContext& vp) {
   state.kernel_gs_base = read_msr(msr::ia32_kernel_gs_base);
   state.tsc_aux = read_msr(msr::ia32_tsc_aux);
   if (has_xsaves()) state.xss = read_msr(msr::ia32_xss);
+  write_xcr0(state.xcr0);
 }
 
 SegmentState read_segment(unsigned segment) {

@@ -14,6 +14,7 @@ using tlfs::U128;
 
 // HV_REGISTER_NAME, the first of each group that is handled as a group.
 namespace name {
+constexpr std::uint32_t internal_activity = 0x00000004;
 constexpr std::uint32_t pending_interruption = 0x00010002;
 constexpr std::uint32_t interrupt_state = 0x00010003;
 constexpr std::uint32_t rax = 0x00020000;
@@ -184,6 +185,16 @@ void set_interrupt_state(std::uint64_t value) {
                  ((value & 2) != 0 ? arch::interruptibility::blocking_by_nmi : 0U));
 }
 
+// HV_INTERNAL_ACTIVITY_REGISTER: 0 startup suspend (waits for a SIPI), 1 halt suspend.
+std::uint64_t internal_activity(const VpContext& vp) {
+  return (vp.startup != Startup::running ? 1U : 0U) | (vp.halted ? 2U : 0U);
+}
+
+void set_internal_activity(VpContext& vp, std::uint64_t value) {
+  vp.startup = (value & 1) != 0 ? Startup::wait_for_sipi : Startup::running;
+  vp.halted = (value & 2) != 0;
+}
+
 }  // namespace
 
 tlfs::SegmentRegister tlfs_segment(unsigned segment) {
@@ -208,6 +219,7 @@ RegisterResult get_vp_register(VpContext& vp, std::uint32_t which, U128& value) 
   } else {
     const std::uint64_t area = vp.swapped.extended_area;
     switch (which) {
+      case name::internal_activity: value.low = internal_activity(vp); break;
       case name::pending_interruption: value.low = pending_interruption(); break;
       case name::interrupt_state: value.low = interrupt_state(); break;
       case name::fp_control_status:
@@ -250,6 +262,7 @@ RegisterResult set_vp_register(VpContext& vp, std::uint32_t which, const U128& v
     set_segment(which - name::es, take<tlfs::SegmentRegister>(value));
   } else {
     switch (which) {
+      case name::internal_activity: set_internal_activity(vp, value.low); break;
       case name::pending_interruption: set_pending_interruption(value.low); break;
       case name::interrupt_state: set_interrupt_state(value.low); break;
       case name::fp_control_status: {

@@ -30,8 +30,11 @@ constexpr std::uint16_t kReportPort = 0x10;
 namespace reg {
 constexpr std::uint32_t explicit_suspend = 0x00000000;
 constexpr std::uint32_t intercept_suspend = 0x00000001;
+constexpr std::uint32_t internal_activity = 0x00000004;
 constexpr std::uint32_t rbx = 0x00020003;
 constexpr std::uint32_t rsp = 0x00020004;
+constexpr std::uint32_t r12 = 0x0002000C;
+constexpr std::uint32_t r13 = 0x0002000D;
 constexpr std::uint32_t r14 = 0x0002000E;
 constexpr std::uint32_t rip = 0x00020010;
 constexpr std::uint32_t rflags = 0x00020011;
@@ -50,12 +53,13 @@ struct Assignment {
   tlfs::U128 value;
 };
 
-tlfs::HypercallResult set_registers(tlfs::PartitionId child, std::span<const Assignment> list) {
+tlfs::HypercallResult set_registers(tlfs::PartitionId child, tlfs::VpIndex vp,
+                                    std::span<const Assignment> list) {
   struct {
     tlfs::VpInput header;
     std::array<tlfs::RegisterAssignment, 24> list{};
   } input;
-  input.header = {child, 0, 0};
+  input.header = {child, vp, 0};
   for (std::size_t i = 0; i < list.size(); ++i) {
     input.list[i].name = list[i].name;
     input.list[i].value = list[i].value;
@@ -85,7 +89,7 @@ tlfs::U128 segment(std::uint16_t selector, std::uint16_t attributes) {
 
 }  // namespace
 
-void load_child(tlfs::PartitionId child, std::uint64_t first_page) {
+void build_child_tables(std::uint64_t first_page) {
   constexpr std::uint64_t kTable = 3;         // present, writable
   constexpr std::uint64_t kLargePage = 0x83;  // and 2 MiB
   constexpr std::uint64_t kLargeSize = 0x200000;
@@ -96,15 +100,18 @@ void load_child(tlfs::PartitionId child, std::uint64_t first_page) {
   *word(kPml4) = kPdpt | kTable;
   *word(kPdpt) = kDirectory | kTable;
   for (std::uint64_t i = 0; i < 512; ++i) word(kDirectory)[i] = (i * kLargeSize) | kLargePage;
-  __builtin_memcpy(memory + kCode, child_image,
-                   static_cast<std::size_t>(child_image_end - child_image));
+}
 
+void load_program(tlfs::PartitionId child, tlfs::VpIndex vp, std::uint64_t first_page,
+                  const Program& program) {
+  __builtin_memcpy(at_page<char>(first_page) + program.code, program.begin,
+                   static_cast<std::size_t>(program.end - program.begin));
   constexpr std::uint64_t kCr0 = 0x80000033;  // PG, NE, ET, MP, PE
   constexpr std::uint64_t kCr4 = 0x620;       // OSXMMEXCPT, OSFXSR, PAE
   constexpr std::uint64_t kEfer = 0x500;      // LMA, LME
   constexpr std::uint16_t kCodeAttributes = 0xA09B;
   constexpr std::uint16_t kDataAttributes = 0xC093;
-  const std::array<Assignment, 12> state{{{reg::cr3, {kPml4, 0}},
+  const std::array<Assignment, 14> state{{{reg::cr3, {kPml4, 0}},
                                           {reg::cr4, {kCr4, 0}},
                                           {reg::efer, {kEfer, 0}},
                                           {reg::cr0, {kCr0, 0}},
@@ -112,16 +119,31 @@ void load_child(tlfs::PartitionId child, std::uint64_t first_page) {
                                           {reg::ds, segment(0x10, kDataAttributes)},
                                           {reg::es, segment(0x10, kDataAttributes)},
                                           {reg::ss, segment(0x10, kDataAttributes)},
-                                          {reg::rsp, {kStackTop, 0}},
+                                          {reg::rsp, {program.stack_top, 0}},
                                           {reg::rflags, {2, 0}},
-                                          {reg::r14, {child, 0}},
-                                          {reg::rip, {kCode, 0}}}};
-  set_registers(child, state);
+                                          {reg::r12, {program.r12, 0}},
+                                          {reg::r13, {program.r13, 0}},
+                                          {reg::r14, {program.r14, 0}},
+                                          {reg::rip, {program.code, 0}}}};
+  set_registers(child, vp, state);
 }
 
-void start_child(tlfs::PartitionId child) {
-  const std::array<Assignment, 1> go{{{reg::explicit_suspend, {0, 0}}}};
-  set_registers(child, go);
+void load_child(tlfs::PartitionId child, std::uint64_t first_page) {
+  build_child_tables(first_page);
+  load_program(child, 0, first_page,
+               {.begin = child_image,
+                .end = child_image_end,
+                .code = kCode,
+                .stack_top = kStackTop,
+                .r12 = 0,
+                .r13 = 0,
+                .r14 = child});
+}
+
+void start_vp(tlfs::PartitionId child, tlfs::VpIndex vp) {
+  const std::array<Assignment, 2> go{
+      {{reg::internal_activity, {0, 0}}, {reg::explicit_suspend, {0, 0}}}};
+  set_registers(child, vp, go);
 }
 
 Report wait_for_report(tlfs::PartitionId child) {
@@ -142,7 +164,7 @@ void resume_child(tlfs::PartitionId child, const Report& report) {
   const tlfs::InterceptHeader& header = report.intercept.header;
   const std::array<Assignment, 2> on{
       {{reg::rip, {header.rip + header.instruction_length, 0}}, {reg::intercept_suspend, {0, 0}}}};
-  set_registers(child, on);
+  set_registers(child, 0, on);
 }
 
 std::uint64_t child_counter(std::uint64_t first_page) {

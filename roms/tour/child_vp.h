@@ -11,12 +11,26 @@ namespace vitrine::tour {
 
 namespace tlfs = hv::tlfs;
 
-// Puts the child guest into the memory that the child has at GPA 0, `first_page` of ours, and its
-// virtual processor 0 at its first instruction in long mode.
+// A program for a child's virtual processor, which starts at its first instruction in long mode.
+struct Program {
+  const char* begin{};
+  const char* end{};
+  std::uint64_t code{};       // guest-physical address it is copied to
+  std::uint64_t stack_top{};  // guest-physical
+  std::uint64_t r12{}, r13{}, r14{};
+};
+
+// Builds the identity map in the memory that the child has at GPA 0, `first_page` of ours.
+void build_child_tables(std::uint64_t first_page);
+// Puts the program there, and virtual processor `vp` at its beginning.
+void load_program(tlfs::PartitionId child, tlfs::VpIndex vp, std::uint64_t first_page,
+                  const Program& program);
+
+// The program of roms/child/child.S, for virtual processor 0.
 void load_child(tlfs::PartitionId child, std::uint64_t first_page);
 
-// Lets it run.
-void start_child(tlfs::PartitionId child);
+// Lets a virtual processor run; one that would wait for a SIPI no longer does.
+void start_vp(tlfs::PartitionId child, tlfs::VpIndex vp);
 
 // Waits until it reports a step through its port.
 struct Report {

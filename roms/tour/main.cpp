@@ -7,6 +7,7 @@
 #include "roms/kit/serial.h"
 #include "roms/tour/event_log.h"
 #include "roms/tour/partition_life.h"
+#include "roms/tour/patterns.h"
 #include "roms/tour/synic.h"
 #include "roms/tour/verdicts.h"
 
@@ -68,5 +69,6 @@ std::uint32_t payload_main() {
   try_engine();
   tour::tour_event_log();
   tour::tour_partition_life();
+  tour::tour_patterns();
   return tour::sum_up();
 }

@@ -132,7 +132,7 @@ constexpr std::array<Step, 5> kSteps{{{Rule::child_computes, kSumOfSquares},
 
 // True when the child went all the way to its endless loop.
 bool run_child(tlfs::PartitionId child) {
-  start_child(child);
+  start_vp(child, 0);
   for (std::uint32_t i = 0; i < kSteps.size(); ++i) {
     const Report report = wait_for_report(child);
     judge(Rule::intercept_message, report.arrived && report.step == i + 1);

@@ -75,6 +75,10 @@ constexpr auto kTexts = std::to_array<RuleRow>({
   {Rule::sources_off,              "HvSetEventLogGroupSources turns the group off"},
   {Rule::log_torn_down,            "the buffers are unmapped and deleted, the group finalized"},
   {Rule::root_pool_returned,       "the root gets back what the event log used"},
+  {Rule::patterns_run,             "two virtual processors of a child run side by side with the root"},
+  {Rule::root_keeps_pattern,       "the root keeps its registers over a thousand switches"},
+  {Rule::children_keep_patterns,   "so do both virtual processors of the child"},
+  {Rule::patterns_taken_down,      "their partition is taken down while they run, and no page is missing"},
 });
 // clang-format on
 

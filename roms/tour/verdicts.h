@@ -75,6 +75,10 @@ enum class Rule : std::uint8_t {
   sources_off,
   log_torn_down,
   root_pool_returned,
+  patterns_run,
+  root_keeps_pattern,
+  children_keep_patterns,
+  patterns_taken_down,
   count_,
 };
 inline constexpr std::size_t kRules = static_cast<std::size_t>(Rule::count_);
