@@ -3,8 +3,6 @@
 
 namespace vitrine::emu {
 
-std::span<const Row> system_rows() { return {}; }
-std::span<const Row> segment_rows() { return {}; }
 std::span<const Row> x87_rows() { return {}; }
 std::span<const Row> mmx_rows() { return {}; }
 std::span<const Row> sse_rows() { return {}; }

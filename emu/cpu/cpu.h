@@ -165,6 +165,11 @@ class Cpu final : public AccessClock {
   Flow raise(arch::Vector vector, uint32_t error_code = 0) {
     return raise(emu::fault(vector, error_code));
   }
+  /// A #DB fault with its DR6 bits.
+  Flow raise_debug(uint64_t dr6_bits) {
+    fault_debug_ = dr6_bits;
+    return raise(emu::fault(arch::Vector::debug));
+  }
   const Fault& pending_fault() const { return pending_fault_; }
   /// DR6 bits that go with a #DB raised as a fault; cleared by taking them.
   uint64_t take_fault_debug() { return std::exchange(fault_debug_, 0); }

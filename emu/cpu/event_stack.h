@@ -13,9 +13,9 @@ struct EventStack {
   SegmentState ss;
   uint64_t sp = 0;
   uint64_t mask = ~uint64_t{0};
-  bool user = false;       ///< pushes have CPL 3 rights
-  bool flat = false;       ///< 64-bit mode: no segment checks
-  uint32_t fault_code = 0; ///< error code of #SS
+  bool user = false;        ///< pushes have CPL 3 rights
+  bool flat = false;        ///< 64-bit mode: no segment checks
+  uint32_t fault_code = 0;  ///< error code of #SS
 
   Result<void, Fault> push(Cpu& cpu, uint64_t value, unsigned bytes) {
     const uint64_t next = (sp - bytes) & mask;
@@ -25,8 +25,8 @@ struct EventStack {
       if (!Cpu::canonical(next) || !Cpu::canonical(next + bytes - 1)) return Err{refused};
     } else {
       const uint64_t last = next + bytes - 1;
-      const bool inside = ss.rights.expand_down() ? next > ss.limit && last <= mask
-                                                  : last <= ss.limit;
+      const bool inside =
+          ss.rights.expand_down() ? next > ss.limit && last <= mask : last <= ss.limit;
       if (!inside) return Err{refused};
       at = Gva{(ss.base + next) & 0xFFFFFFFF};
     }
@@ -49,5 +49,12 @@ inline EventStack current_stack(const Cpu& cpu) {
   stack.flat = s.code64();
   return stack;
 }
+
+/// SS:SP of an inner level from a 16- or 32-bit TSS; `ext` goes into error codes.
+Result<EventStack, Fault> inner_stack(Cpu& cpu, unsigned cpl, uint32_t ext);
+/// The stack whose pointer lies at `offset` in a 64-bit TSS: an RSPn or an ISTn.
+Result<EventStack, Fault> long_mode_stack(Cpu& cpu, uint32_t offset, unsigned cpl, uint32_t ext);
+constexpr uint32_t tss_rsp(unsigned cpl) { return 4 + cpl * 8; }
+constexpr uint32_t tss_ist(unsigned ist) { return 36 + (ist - 1) * 8; }
 
 }  // namespace vitrine::emu

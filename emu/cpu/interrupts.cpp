@@ -88,36 +88,6 @@ Result<Target, Fault> check_target(Cpu& cpu, const Descriptor& gate, const Deliv
   return target;
 }
 
-/// SS:SP of an inner level from the legacy TSS.
-Result<EventStack, Fault> inner_stack(Cpu& cpu, unsigned cpl, const Delivery& d) {
-  const SegmentState& tr = cpu.state.segments[arch::tr];
-  const bool wide = (tr.rights.type() & 8) != 0;
-  const uint32_t at = wide ? 4 + cpl * 8 : 2 + cpl * 4;
-  const uint32_t bytes = wide ? 6 : 4;
-  if (at + bytes - 1 > tr.limit) {
-    return Err{fault(Vector::invalid_tss, selector_error(tr.selector) | d.ext())};
-  }
-  const auto field = cpu.mmu.read_system<uint64_t>(Gva{tr.base + at});
-  if (!field) return Err{field.error()};
-  const uint64_t sp = wide ? *field & 0xFFFFFFFF : *field & 0xFFFF;
-  const auto selector = static_cast<uint16_t>(wide ? *field >> 32 : *field >> 16);
-  const auto ss = check_stack_segment(cpu, selector, cpl, Vector::invalid_tss);
-  if (!ss) {
-    Fault f = ss.error();
-    if (f.kind == Fault::Kind::exception && f.vector != Vector::page_fault) {
-      f.error_code |= d.ext();
-    }
-    return Err{f};
-  }
-  EventStack stack;
-  stack.ss = *ss;
-  stack.sp = sp;
-  stack.mask = ss->rights.big() ? 0xFFFFFFFF : 0xFFFF;
-  stack.user = cpl == 3;
-  stack.fault_code = selector_error(selector) | d.ext();
-  return stack;
-}
-
 Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
   CpuState& s = cpu.state;
   if (uint32_t{d.vector} * 8 + 7 > s.idtr.limit) {
@@ -148,7 +118,7 @@ Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
 
   EventStack stack = current_stack(cpu);
   if (inward) {
-    const auto inner = inner_stack(cpu, target->cpl, d);
+    const auto inner = inner_stack(cpu, target->cpl, d.ext());
     if (!inner) return Err{inner.error()};
     stack = *inner;
     if (from_v8086) {
@@ -184,19 +154,16 @@ Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
   return {};
 }
 
-Result<uint64_t, Fault> long_mode_stack(Cpu& cpu, unsigned ist, unsigned cpl, bool inward,
-                                        const Delivery& d) {
-  const CpuState& s = cpu.state;
-  if (ist == 0 && !inward) return s.regs[arch::rsp];
-  const SegmentState& tr = s.segments[arch::tr];
-  const uint32_t at = ist != 0 ? 36 + (ist - 1) * 8 : 4 + cpl * 8;
-  if (at + 7 > tr.limit) {
-    return Err{fault(Vector::invalid_tss, selector_error(tr.selector) | d.ext())};
-  }
-  const auto rsp = cpu.mmu.read_system<uint64_t>(Gva{tr.base + at});
-  if (!rsp) return rsp;
-  if (!Cpu::canonical(*rsp)) return Err{fault(Vector::stack_fault, d.ext())};
-  return rsp;
+/// The stack an IA-32e gate delivers on: its IST entry, the inner level's, or the running one.
+Result<EventStack, Fault> gate_stack(Cpu& cpu, unsigned ist, unsigned cpl, uint32_t ext) {
+  if (ist != 0) return long_mode_stack(cpu, tss_ist(ist), cpl, ext);
+  if (cpl < cpu.state.cpl) return long_mode_stack(cpu, tss_rsp(cpl), cpl, ext);
+  EventStack stack;
+  stack.sp = cpu.state.regs[arch::rsp];
+  stack.user = cpl == 3;
+  stack.flat = true;
+  stack.fault_code = ext;
+  return stack;
 }
 
 Result<void, Fault> deliver_long(Cpu& cpu, const Delivery& d) {
@@ -223,14 +190,10 @@ Result<void, Fault> deliver_long(Cpu& cpu, const Delivery& d) {
   if (!target) return Err{target.error()};
   const bool inward = target->cpl < s.cpl;
   const auto ist = static_cast<unsigned>((gate.low >> 32) & 7);
-  const auto rsp = long_mode_stack(cpu, ist, target->cpl, inward, d);
-  if (!rsp) return Err{rsp.error()};
-
-  EventStack stack;
-  stack.sp = *rsp & ~uint64_t{15};
-  stack.user = target->cpl == 3;
-  stack.flat = true;
-  stack.fault_code = d.ext();
+  const auto chosen = gate_stack(cpu, ist, target->cpl, d.ext());
+  if (!chosen) return Err{chosen.error()};
+  EventStack stack = *chosen;
+  stack.sp &= ~uint64_t{15};
   if (const auto p = stack.push(cpu, s.segments[arch::ss].selector, 8); !p) return p;
   if (const auto p = stack.push(cpu, s.regs[arch::rsp], 8); !p) return p;
   if (const auto p = stack.push(cpu, d.flags_image, 8); !p) return p;

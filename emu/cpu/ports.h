@@ -14,6 +14,8 @@ class CpuPorts {
  public:
   virtual ~CpuPorts() = default;
 
+  /// Logical processors of the machine, as CPUID counts them.
+  virtual uint32_t processor_count() const { return 1; }
   /// True when a maskable interrupt would be delivered now (local APIC or 8259 through LINT0/ExtINT).
   virtual bool interrupt_pending(uint32_t processor, Cycle now) = 0;
   /// Acknowledges it: the vector, with IRR/ISR or the 8259 updated.

@@ -41,7 +41,7 @@ void Cpu::reset(bool init) {
     fresh.msr = before.msr;
     fresh.cr0 = 0x10 | (before.cr0 & (arch::cr0::cd | arch::cr0::nw));
   } else {
-    fresh.msr.misc_enable = arch::find_msr(arch::msr::ia32_misc_enable)->reset;
+    fresh.msr.misc_enable = arch::misc_enable::reset;
     fresh.msr.feature_control = arch::profile_msr(profile_, arch::msr::ia32_feature_control);
     vmx = vmx::State{};
   }

@@ -109,6 +109,12 @@ class Mmu {
     if ((gva.value & ~kPageMask) == e.tag) [[likely]] return e.page + (gva.value & kPageMask);
     return translate_fetch_slow(gva);
   }
+  /// The PDPTEs that a load of `cr3` brings in, with the checks of PAE paging (walk.h).
+  Result<std::array<uint64_t, 4>, Fault> read_pdptes(uint64_t cr3) {
+    PagingContext context = context_;
+    context.cr3 = cr3;
+    return load_pdptes(bus_, context, &ept_fault_);
+  }
   /// For the debugger and the timing model: no side effects.
   Result<Translation, Fault> peek(Gva gva, AccessRequest request) const;
   AccessRequest ordinary() const { return ordinary_; }
