@@ -58,17 +58,18 @@ const EntryCheck* first_failing_check(const EntryInputs& in) {
 }
 
 const EntryCheck* first_failing_changed_check(const EntryInputs& in) {
-  RowSet due = index().always;
+  const Index& table = index();
+  RowSet due = table.always;
   for (size_t word = 0; word < in.vmcs.changed.size(); ++word) {
     for (uint64_t bits = in.vmcs.changed[word]; bits != 0; bits &= bits - 1) {
       const size_t slot = 64 * word + static_cast<size_t>(std::countr_zero(bits));
-      if (slot < arch::kFieldCount) unite(due, index().readers[slot]);
+      if (slot < arch::kFieldCount) unite(due, table.readers[slot]);
     }
   }
   for (size_t word = 0; word < kRowWords; ++word) {
     for (uint64_t bits = due[word]; bits != 0; bits &= bits - 1) {
       const size_t row = 64 * word + static_cast<size_t>(std::countr_zero(bits));
-      if (!index().rows[row]->holds(in)) return index().rows[row];
+      if (!table.rows[row]->holds(in)) return table.rows[row];
     }
   }
   return nullptr;

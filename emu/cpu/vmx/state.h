@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "emu/arch/registers.h"
 #include "emu/arch/types.h"
 #include "emu/arch/vmcs_fields.h"
 #include "emu/mmu/state_visitor.h"
@@ -33,9 +34,21 @@ struct Vmcs {
   void set(Field field, uint64_t value) {
     const size_t slot = arch::field_slot(field);
     const uint64_t masked = value & arch::FieldEncoding{field}.mask();
-    if (values[slot] == masked) return;
+    const uint64_t differing = (values[slot] ^ masked) & judged_bits(field);
     values[slot] = masked;
-    changed[slot / 64] |= uint64_t{1} << (slot % 64);
+    if (differing != 0) changed[slot / 64] |= uint64_t{1} << (slot % 64);
+  }
+
+  /// The bits of a field that entry checks look at: of RFLAGS the reserved ones, TF, IF and VM; of
+  /// RIP the upper half.
+  static constexpr uint64_t judged_bits(Field field) {
+    namespace rflags = arch::rflags;
+    constexpr uint64_t kFreeFlags = rflags::arithmetic | rflags::df | rflags::iopl | rflags::nt |
+                                    rflags::rf | rflags::ac | rflags::vif | rflags::vip |
+                                    rflags::id;
+    if (field == Field::guest_rflags) return ~kFreeFlags;
+    if (field == Field::guest_rip) return 0xFFFFFFFF00000000;
+    return ~uint64_t{0};
   }
 
   void visit(StateVisitor& v) {

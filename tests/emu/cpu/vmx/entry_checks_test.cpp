@@ -8,6 +8,7 @@
 
 #include "emu/arch/ept.h"
 #include "emu/cpu/vmx/controls.h"
+#include "emu/cpu/vmx/explain.h"
 #include "tests/emu/cpu/vmx/valid_vmcs.h"
 
 using namespace vitrine::emu;
@@ -398,6 +399,22 @@ TEST_CASE("A check reads only the fields it lists", "[vmx][entry]") {
       }
     }
   }
+}
+
+TEST_CASE("An entry is explained by every failing check with its fields", "[vmx][entry]") {
+  Machine m;
+  REQUIRE(explain_text(explain_entry(m.inputs())).empty());
+  m.set(Field::guest_rflags, 0);
+  m.set(Field::host_tr_selector, 0);
+  const auto explanations = explain_entry(m.inputs());
+  REQUIRE(explanations.size() == 2);
+  REQUIRE(explain_text(explanations) ==
+          "VMfailValid 8, invalid host-state field: TR is not 0000H (Checks on Host Segment and "
+          "Descriptor-Table Registers)\n"
+          "  Host TR selector = 0x0\n"
+          "VM-entry failure, invalid guest state: Reserved bits of RFLAGS have their fixed values "
+          "(Checks on Guest RIP, RFLAGS, and SSP)\n"
+          "  Guest RFLAGS = 0x0\n");
 }
 
 TEST_CASE("Judging only what changed finds what judging everything finds", "[vmx][entry]") {
