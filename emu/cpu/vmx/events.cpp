@@ -164,12 +164,13 @@ bool exits_at_boundary(Cpu& cpu) {
   return false;
 }
 
-void exit_on_ept_fault(Cpu& cpu, const Fault& fault) {
+void exit_on_ept_fault(Cpu& cpu, const Fault& fault, uint8_t instruction_length) {
   const EptFault& ept = cpu.mmu.ept_fault();
   const bool misconfigured = fault.kind == Fault::Kind::ept_misconfiguration;
   Exit exit{misconfigured ? ExitReason::ept_misconfiguration : ExitReason::ept_violation};
   exit.qualification = misconfigured ? 0 : ept.qualification;
   exit.guest_physical_address = ept.gpa.value;
+  exit.instruction_length = instruction_length;
   if (ept.gva_valid) exit.guest_linear_address = ept.gva.value;
   if (cpu.vmx.vectoring.information == 0) exit.resume = Exit::Resume::set;
   vm_exit(cpu, exit);

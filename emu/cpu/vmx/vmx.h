@@ -80,8 +80,9 @@ bool exits_on_sipi(Cpu& cpu, uint8_t vector);
 /// monitor trap, preemption timer, NMI window, interrupt window. It holds back what a pending debug
 /// exception or NMI outranks. True when something exited.
 bool exits_at_boundary(Cpu& cpu);
-/// EPT violation or misconfiguration reported by the Mmu. RIP is that of the instruction.
-void exit_on_ept_fault(Cpu& cpu, const Fault& fault);
+/// EPT violation or misconfiguration reported by the Mmu. RIP is that of the instruction; its length
+/// is not defined by the manual for this exit, but hypervisors use it. 0 for a fetch.
+void exit_on_ept_fault(Cpu& cpu, const Fault& fault, uint8_t instruction_length = 0);
 
 /// The clock at which the preemption timer expires; kNever when it does not run.
 Cycle preemption_deadline(const Cpu& cpu);
