@@ -10,6 +10,7 @@
 #include "roms/kit/cpu.h"
 #include "roms/kit/hypercall.h"
 #include "roms/tour/child_vp.h"
+#include "roms/tour/device_interrupts.h"
 #include "roms/tour/pages.h"
 #include "roms/tour/synic.h"
 #include "roms/tour/verdicts.h"
@@ -202,7 +203,10 @@ void tour_partition_life() {
   const std::uint64_t first_page = map_memory(child);
   prepare_vps(child);
   load_child(child, first_page);
-  if (run_child(child)) share_the_processor(first_page);
+  if (run_child(child)) {
+    share_the_processor(first_page);
+    tour_device_interrupts();
+  }
   finalize_child(child, root);
   drain_and_delete(child);
 }
