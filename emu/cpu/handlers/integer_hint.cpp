@@ -35,11 +35,9 @@ Handler select(const Decoded&) {
 }
 
 // clang-format off
-constexpr std::array<Row, 17> kRows = {{
+constexpr std::array<Row, 15> kRows = {{
   {"nop",         Feature::base,       InsnClass::plain, CostClass::alu,           {}, select<nop>},
   {"pause",       Feature::base,       InsnClass::plain, CostClass::cache_control, {}, select<pause>},
-  {"endbr32",     Feature::base,       InsnClass::plain, CostClass::alu,           {}, select<nop>},
-  {"endbr64",     Feature::base,       InsnClass::plain, CostClass::alu,           {}, select<nop>},
   {"lfence",      Feature::sse2,       InsnClass::plain, CostClass::fence,         {}, select<nop>},
   {"mfence",      Feature::sse2,       InsnClass::plain, CostClass::fence,         {}, select<nop>},
   {"sfence",      Feature::sse,        InsnClass::plain, CostClass::fence,         {}, select<nop>},

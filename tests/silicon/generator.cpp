@@ -1,0 +1,392 @@
+// The case generator: encodes a form with random registers and prefixes and aims its addresses.
+#include "tests/silicon/generator.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "emu/arch/registers.h"
+#include "emu/arch/require.h"
+
+namespace vitrine::test {
+
+namespace {
+
+using emu::require;
+namespace arch = emu::arch;
+
+constexpr uint8_t kRsp = arch::rsp, kRbp = arch::rbp;
+
+/// Writes the bytes of a case and keeps what is already decided about its registers.
+class Builder {
+ public:
+  Builder(const Form& form, Random& random) : form_(form), random_(random) {
+    case_.size = pick_size();
+    wide_ = case_.size == CodeSize::bits64;
+  }
+
+  Case build(std::span<uint8_t> ours, std::span<uint8_t> host);
+
+ private:
+  CodeSize pick_size() {
+    if (!form_.in64) return CodeSize::bits32;
+    if (!form_.in32) return CodeSize::bits64;
+    return random_.one_in(4) ? CodeSize::bits32 : CodeSize::bits64;
+  }
+  void emit(uint64_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) {
+      case_.bytes[case_.length++] = static_cast<uint8_t>(value >> (8 * i));
+    }
+  }
+  uint8_t any_register() { return static_cast<uint8_t>(random_.below(wide_ ? 16 : 8)); }
+  uint64_t pick_target();
+  void fill_registers();
+  void emit_prefixes();
+  void emit_vex(uint8_t reg, uint8_t index, uint8_t base);
+  void emit_rex(uint8_t reg, uint8_t index, uint8_t base);
+  void emit_form();
+  void emit_memory(uint8_t reg);
+  void emit_immediates();
+  unsigned immediate_bytes(std::string_view kind) const;
+  void aim(uint8_t number, uint64_t value) {
+    addressing_ |= 1u << number;
+    case_.before.gpr[number] = value & address_mask();
+    if (wide_ && address32_) case_.before.gpr[number] |= random_.next() << 32;
+  }
+  uint64_t address_mask() const { return wide_ && !address32_ ? ~uint64_t{0} : 0xFFFFFFFF; }
+
+  const Form& form_;
+  Random& random_;
+  Case case_;
+  bool wide_ = true;
+  bool operand16_ = false;
+  bool address32_ = false;
+  bool gs_ = false;
+  bool rex_w_ = false;
+  bool memory_ = false;
+  bool small_count_ = false;
+  uint64_t target_ = 0;
+  unsigned addressing_ = 0;  ///< registers, one bit each, that an address was made from
+};
+
+/// Most operands lie inside; some across the edges of pages, in the read-only page or nowhere.
+uint64_t Builder::pick_target() {
+  const uint64_t near = random_.below(17);
+  switch (random_.below(24)) {
+    case 0: return kWindow + 0x1000 - near;  // across two pages
+    case 1: return kReadOnly - near;         // into the read-only page
+    case 2: return kUnmapped - near;         // into nothing
+    case 3: return kWindow - near;           // out of nothing
+    case 4: return kReadOnly + 0x100 + near;
+    case 5: return kUnmapped + 0x100 + near;
+    case 6: return wide_ && random_.one_in(2) ? 0x8000'0000'0000 - near : kWindow + 0x800;
+    case 7:
+    case 8:
+    case 9:
+    case 10: return kWindow + 0x800 + near;
+    default: return kWindow + 0x400 + random_.below(0xC0) * 16;
+  }
+}
+
+void Builder::fill_registers() {
+  for (auto& value : case_.before.gpr) {
+    value = random_.one_in(8) ? kWindow + 0x400 + random_.below(0x800) : random_.edge();
+    if (!wide_) value &= 0xFFFFFFFF;
+  }
+  case_.before.gpr[kRsp] = kWindow + 0x1000 + random_.below(0x40) * 8;
+  if (form_.stack) {
+    const bool odd = random_.one_in(8);
+    case_.before.gpr[kRsp] = odd ? pick_target() : case_.before.gpr[kRsp];
+    case_.before.gpr[kRbp] = random_.one_in(8) ? pick_target() : kWindow + 0x1200;
+  }
+  case_.before.rflags = 0x202 | (random_.next() & (arch::rflags::arithmetic | arch::rflags::df));
+}
+
+void Builder::emit_prefixes() {
+  const bool has_memory = memory_ || form_.rep;
+  operand16_ = !form_.no66 && !form_.vex && random_.one_in(3);
+  // In 32-bit code the prefix would mean 16-bit addresses, which cannot reach the window.
+  address32_ = wide_ && random_.one_in(10);
+  gs_ = wide_ && has_memory && random_.one_in(10);
+  if (operand16_ && form_.prefix.empty()) emit(0x66, 1);
+  const bool address16 = !wide_ && form_.a16 && random_.one_in(2);
+  if (address32_ || address16) emit(0x67, 1);
+  if (gs_) emit(0x65, 1);
+  if (wide_ && !gs_ && random_.one_in(40)) {
+    constexpr std::array<uint8_t, 4> kIgnored = {0x26, 0x2E, 0x36, 0x3E};
+    emit(kIgnored[random_.below(4)], 1);
+  }
+  if (form_.lock && memory_ && random_.one_in(4)) emit(0xF0, 1);
+  if (form_.rep && !random_.one_in(3)) emit(random_.one_in(2) ? 0xF2 : 0xF3, 1);
+  if (operand16_ && !form_.prefix.empty() && form_.prefix[0] != 0x66) emit(0x66, 1);
+  for (const uint8_t byte : form_.prefix) emit(byte, 1);
+}
+
+void Builder::emit_rex(uint8_t reg, uint8_t index, uint8_t base) {
+  if (!wide_) return;
+  rex_w_ = form_.w >= 0 ? form_.w == 1 : random_.one_in(2);
+  const unsigned bits =
+      (rex_w_ ? 8u : 0u) | (reg >= 8 ? 4u : 0u) | (index >= 8 ? 2u : 0u) | (base >= 8 ? 1u : 0u);
+  if (bits != 0 || random_.one_in(4)) emit(0x40 | bits, 1);
+}
+
+void Builder::emit_vex(uint8_t reg, uint8_t index, uint8_t base) {
+  rex_w_ = form_.w >= 0 ? form_.w == 1 : wide_ && random_.one_in(2);
+  const bool one_operand = form_.text.find("v0") != std::string_view::npos;
+  const unsigned v = one_operand ? 0 : any_register();
+  emit(0xC4, 1);
+  emit((reg < 8 ? 0x80u : 0u) | (index < 8 ? 0x40u : 0u) | (base < 8 ? 0x20u : 0u) | form_.vex_map,
+       1);
+  emit((rex_w_ ? 0x80u : 0u) | (~v & 15) << 3 | form_.vex_pp, 1);
+}
+
+unsigned Builder::immediate_bytes(std::string_view kind) const {
+  if (kind == "ib" || kind == "rel8") return 1;
+  if (kind == "iw") return 2;
+  if (kind == "id") return 4;
+  if (kind == "moffs") return wide_ && !address32_ ? 8 : 4;
+  if (kind == "iq" && rex_w_) return 8;
+  if (kind == "relz" && wide_) return 4;
+  return operand16_ && !rex_w_ ? 2 : 4;
+}
+
+void Builder::emit_immediates() {
+  for (const auto kind : form_.immediates) {
+    const unsigned bytes = immediate_bytes(kind);
+    if (kind == "rel8") {
+      // Into the traps around, or over the instruction.
+      const uint64_t distance =
+          random_.one_in(2) ? 0x10 + random_.below(0x70) : 0x80 + random_.below(0x60);
+      emit(distance, 1);
+    } else if (kind == "relz") {
+      const uint64_t distance = 0x10 + random_.below(0x700);
+      emit(random_.one_in(2) ? distance : ~distance - 0x10, bytes);
+    } else if (kind == "moffs") {
+      emit(target_ - (gs_ ? kWindow + kGsOffset : 0), bytes);
+    } else {
+      emit(small_count_ ? random_.below(16) : random_.edge(), bytes);
+    }
+  }
+}
+
+/// A ModRM memory operand whose address is target_: the registers and the displacement are made to
+/// fit each other.
+void Builder::emit_memory(uint8_t reg) {
+  const bool sib = random_.one_in(2);
+  const auto mod = static_cast<uint8_t>(random_.below(3));
+  uint8_t base = any_register();
+  uint8_t index = any_register();
+  const auto scale = static_cast<uint8_t>(random_.below(4));
+  if (!sib && (base & 7) == kRsp) base ^= 1;
+  const bool no_base = (base & 7) == kRbp && mod == 0;
+  const bool rip_relative = no_base && !sib && wide_;
+  const bool has_base = !no_base;
+  const bool has_index = sib && index != kRsp;
+  if (has_index && has_base && index == base) index = static_cast<uint8_t>((index + 1) & 7);
+  const bool indexed = has_index && index != kRsp;
+  if (sib && !indexed) index = kRsp;
+
+  if (form_.vex) {
+    emit_vex(reg, sib ? index : 0, base);
+  } else {
+    emit_rex(reg, sib ? index : 0, base);
+  }
+  for (const uint8_t byte : form_.opcode) emit(byte, 1);
+  emit(static_cast<uint64_t>(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base & 7)), 1);
+  if (sib) emit(static_cast<uint64_t>(scale << 6 | (index & 7) << 3 | (base & 7)), 1);
+
+  uint64_t rest = target_ - (gs_ ? kWindow + kGsOffset : 0);
+  const unsigned displacement_bytes = no_base ? 4 : mod == 1 ? 1 : mod == 2 ? 4 : 0;
+  if (rip_relative) {
+    unsigned behind = displacement_bytes;
+    for (const auto kind : form_.immediates) behind += immediate_bytes(kind);
+    rest -= case_.before.rip + case_.length + behind;
+  }
+  if (indexed) {
+    // Without a base the displacement alone must reach: keep the index small.
+    const uint64_t value = has_base ? random_.edge() : random_.below(0x100);
+    case_.before.gpr[index] = wide_ ? value : value & 0xFFFFFFFF;
+    addressing_ |= 1u << index;
+    rest -= value << scale;
+  }
+  uint64_t displacement = 0;
+  if (displacement_bytes == 1)
+    displacement = static_cast<uint64_t>(int64_t{static_cast<int8_t>(random_.next())});
+  if (displacement_bytes == 4) {
+    displacement =
+        has_base ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(random_.next())}) : rest;
+  }
+  emit(displacement, displacement_bytes);
+  if (has_base) aim(base, rest - displacement);
+}
+
+void Builder::emit_form() {
+  const uint8_t reg = form_.fixed_reg ? form_.reg : any_register();
+  if (memory_) return emit_memory(reg);
+  const uint8_t rm = any_register();
+  if (form_.vex) {
+    emit_vex(reg, 0, rm);
+  } else {
+    emit_rex(form_.modrm ? reg : 0, 0, rm);
+  }
+  for (size_t i = 0; i < form_.opcode.size(); ++i) {
+    const bool last = i + 1 == form_.opcode.size();
+    emit(form_.opcode[i] | (last && form_.plus_r ? rm & 7u : 0u), 1);
+  }
+  if (form_.modrm) emit(0xC0u | (reg & 7u) << 3 | (rm & 7u), 1);
+}
+
+Case Builder::build(std::span<uint8_t> ours, std::span<uint8_t> host) {
+  target_ = pick_target();
+  memory_ = form_.modrm && form_.memory_allowed && (!form_.register_allowed || random_.one_in(2));
+  fill_registers();
+  emit_prefixes();
+  small_count_ = form_.count && operand16_ && !random_.one_in(200);
+  if (small_count_) case_.before.gpr[arch::rcx] = random_.below(16);
+  const bool moffs = !form_.immediates.empty() && form_.immediates[0] == "moffs";
+  emit_form();
+  emit_immediates();
+  if (form_.rep) {
+    auto& gpr = case_.before.gpr;
+    gpr[arch::rcx] = random_.one_in(20) ? random_.edge() : random_.below(40);
+    if (!wide_) gpr[arch::rcx] &= 0xFFFFFFFF;
+    const uint64_t base = gs_ ? kWindow + kGsOffset : 0;
+    // One of the two is adventurous: which of two faults comes first is nobody's promise.
+    const uint64_t inside = kWindow + 0x800 + random_.below(0x100);
+    const bool both = random_.one_in(100), source = random_.one_in(2);
+    const uint64_t from = both || source ? pick_target() : inside;
+    const uint64_t to = both || !source ? pick_target() : inside;
+    aim(arch::rsi, from - base);
+    aim(arch::rdi, to);
+    case_.single_step = random_.one_in(8);
+  }
+  // Data at the operand: an edge value, sometimes a place to go, sometimes a register's.
+  const bool inside = target_ >= kWindow && target_ + 16 <= kReadOnly;
+  if ((memory_ || moffs) && inside) {
+    std::array<uint64_t, 2> data = {random_.edge(), random_.edge()};
+    if (random_.one_in(4)) data[0] = kCode + 0x100 + random_.below(0x600);
+    const size_t at = target_ - kWindow;
+    std::memcpy(ours.data() + at, data.data(), sizeof(data));
+    std::memcpy(host.data() + at, data.data(), sizeof(data));
+    constexpr unsigned kAccumulators = 1u << arch::rax | 1u << arch::rdx;
+    if ((addressing_ & kAccumulators) == 0 && random_.one_in(3)) {
+      case_.before.gpr[arch::rax] = wide_ ? data[0] : data[0] & 0xFFFFFFFF;
+      case_.before.gpr[arch::rdx] = wide_ ? data[1] : data[1] & 0xFFFFFFFF;
+      if (random_.one_in(2)) {
+        case_.before.gpr[arch::rdx] = data[0] >> 32;
+        case_.before.gpr[arch::rax] &= 0xFFFFFFFF;
+      }
+    }
+  }
+  return case_;
+}
+
+std::vector<std::string_view> words(std::string_view text) {
+  std::vector<std::string_view> found;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    if (end != 0) found.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return found;
+}
+
+bool is_byte(std::string_view word) {
+  return word.size() == 2 && std::all_of(word.begin(), word.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+void parse_vex(std::string_view word, Form& form) {
+  form.vex = true;
+  const auto pp = word.substr(4, 2);
+  const auto map = word.substr(7, 2);
+  form.vex_pp = pp == "66" ? 1 : pp == "f3" ? 2 : pp == "f2" ? 3 : 0;
+  form.vex_map = map == "38" ? 2 : map == "3a" ? 3 : 1;
+}
+
+}  // namespace
+
+uint64_t Random::edge() {
+  constexpr std::array<uint64_t, 18> kEdges = {0,
+                                               1,
+                                               2,
+                                               ~uint64_t{0},
+                                               ~uint64_t{1},
+                                               0x7F,
+                                               0x80,
+                                               0xFF,
+                                               0x7FFF,
+                                               0x8000,
+                                               0xFFFF,
+                                               0x7FFFFFFF,
+                                               0x80000000,
+                                               0xFFFFFFFF,
+                                               0x7FFFFFFFFFFFFFFF,
+                                               0x8000000000000000,
+                                               0xFFFFFFFF80000000,
+                                               0x100000000};
+  switch (below(4)) {
+    case 0: return kEdges[below(kEdges.size())];
+    case 1: return below(72);
+    case 2: return next() >> below(64);
+    default: return next();
+  }
+}
+
+Form parse_form(std::string_view text) {
+  Form form;
+  form.text = text;
+  for (const auto word : words(text)) {
+    // A hexadecimal pair before the opcode is a prefix only if another byte follows.
+    if (is_byte(word)) {
+      form.opcode.push_back(static_cast<uint8_t>(std::stoul(std::string(word), nullptr, 16)));
+    } else if (word.substr(0, 4) == "vex.") {
+      parse_vex(word, form);
+    } else if (word == "+r") {
+      form.plus_r = true;
+    } else if (word[0] == '/') {
+      form.modrm = true;
+      form.fixed_reg = word != "/r";
+      if (form.fixed_reg) form.reg = static_cast<uint8_t>(word[1] - '0');
+    } else if (word == "mem") {
+      form.register_allowed = false;
+    } else if (word == "reg") {
+      form.memory_allowed = false;
+    } else if (word == "lock") {
+      form.lock = true;
+    } else if (word == "rep") {
+      form.rep = true;
+    } else if (word == "stack") {
+      form.stack = true;
+    } else if (word == "count") {
+      form.count = true;
+    } else if (word == "a16") {
+      form.a16 = true;
+    } else if (word == "no66") {
+      form.no66 = true;
+    } else if (word == "only32") {
+      form.in64 = false;
+    } else if (word == "only64") {
+      form.in32 = false;
+    } else if (word == "w0" || word == "w1") {
+      form.w = word == "w1" ? 1 : 0;
+    } else if (word != "v0") {
+      form.immediates.push_back(word);
+    }
+  }
+  const auto is_prefix = [](uint8_t byte) { return byte == 0xF2 || byte == 0xF3 || byte == 0x66; };
+  while (form.opcode.size() > 1 && is_prefix(form.opcode.front())) {
+    form.prefix.push_back(form.opcode.front());
+    form.opcode.erase(form.opcode.begin());
+  }
+  require(!form.opcode.empty(), "a form has an opcode");
+  return form;
+}
+
+Case make_case(const Form& form, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host) {
+  return Builder(form, random).build(ours, host);
+}
+
+}  // namespace vitrine::test
