@@ -322,6 +322,13 @@ void Machine::map_range(tl::PartitionId id, std::uint64_t gpa_page, std::uint64_
   }
 }
 
+void Machine::map_fresh(tl::PartitionId id, std::uint64_t gpa_page, std::uint64_t count) {
+  std::vector<tl::GpaPageElement> list(count);
+  for (tl::GpaPageElement& element : list) element.page = fresh_page();
+  const tl::MapGpaInput in{.partition = id, .gpa_base = gpa_page, .flags = 7};
+  must(rep(root(), Call::map_gpa_pages, in, list).reps == count, "map_gpa_pages");
+}
+
 Guest Machine::guest_of(tl::PartitionId id, std::uint32_t index) {
   Guest guest{.vp = &vp(id, index), .input = 0x100000 + index * 0x10000};
   guest.output = guest.input + kPageSize;

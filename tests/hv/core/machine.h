@@ -124,6 +124,8 @@ class Machine {
   // Maps `count` pages of the root, all the same one, from `gpa_page` on.
   void map_range(hv::tlfs::PartitionId id, std::uint64_t gpa_page, std::uint64_t count,
                  hv::Rights rights = hv::Rights::all);
+  // Maps `count` fresh pages of the root, each another one.
+  void map_fresh(hv::tlfs::PartitionId id, std::uint64_t gpa_page, std::uint64_t count);
   // A VP of the child that can make calls: memory mapped, hypercall page enabled.
   Guest guest_of(hv::tlfs::PartitionId id, std::uint32_t vp = 0);
   Answer finalize(hv::tlfs::PartitionId id);
