@@ -43,6 +43,7 @@ start:
         call    enter_long_mode
         ljmp    $0x08, $start64
 
+        .globl  enter_long_mode
 # Turns on PAE, long mode and paging with host_pml4. Shared by all processors.
 enter_long_mode:
         movl    $host_pml4, %eax

@@ -84,6 +84,16 @@ void send_interrupt(std::uint32_t apic_id, std::uint8_t vector) {
   write_msr(x2apic::interrupt_command, (std::uint64_t{apic_id} << 32) | vector);
 }
 
+void send_init(std::uint32_t apic_id) {
+  constexpr std::uint64_t kInit = (1U << 14) | (5U << 8);
+  write_msr(x2apic::interrupt_command, (std::uint64_t{apic_id} << 32) | kInit);
+}
+
+void send_startup(std::uint32_t apic_id, std::uint8_t page) {
+  constexpr std::uint64_t kStartup = (1U << 14) | (6U << 8);
+  write_msr(x2apic::interrupt_command, (std::uint64_t{apic_id} << 32) | kStartup | page);
+}
+
 void write_local_vector(std::uint32_t register_index, std::uint32_t value) {
   write_msr(msr::x2apic_first + register_index, value);
 }

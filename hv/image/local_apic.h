@@ -30,6 +30,8 @@ void end_of_interrupt();
 bool interrupt_requested();
 
 void send_interrupt(std::uint32_t apic_id, std::uint8_t vector);
+void send_init(std::uint32_t apic_id);
+void send_startup(std::uint32_t apic_id, std::uint8_t page);
 
 // What the root wrote to LINT0, LINT1 and the like goes to the real ones.
 void write_local_vector(std::uint32_t register_index, std::uint32_t value);

@@ -10,6 +10,7 @@
 #include "hv/image/instructions.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/msr_view.h"
+#include "hv/image/other_processors.h"
 #include "hv/image/page_heap.h"
 #include "hv/image/processor.h"
 #include "hv/image/root_loader.h"
@@ -144,6 +145,7 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
   image_state.root_kind = make_root_kind(controls);
   image_state.child_kind = make_child_kind(controls);
   const StagedModules staged = stage_modules(information);
+  start_other_processors(information);
   start_core(information);
   map_root(context_of(hypervisor.root()).memory, information);
 
