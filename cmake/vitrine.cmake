@@ -10,8 +10,10 @@ target_compile_features(vitrine_flags INTERFACE cxx_std_20)
 target_include_directories(vitrine_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(vitrine_flags INTERFACE ${VITRINE_WARNINGS} -ffp-contract=off
                        "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
-# g++ 12 sees overlapping copies inside std::string's operator+ where there are none (GCC bug 105329).
-target_compile_options(vitrine_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+# g++ 12 sees overlapping copies in std::string and overflows in std::vector::insert that are not there
+# (GCC bugs 105329, 105762).
+target_compile_options(vitrine_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
 if(VITRINE_SANITIZE)
   target_compile_options(vitrine_flags INTERFACE -O1 -fsanitize=${VITRINE_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -107,6 +107,16 @@ void Cpu::privilege_changed() {
   mmu.set_alignment_check(user && ac && (state.cr0 & cr0::am) != 0);
 }
 
+void Cpu::visit(StateVisitor& v) {
+  state.visit(v);
+  v.enter("vmx");
+  vmx.visit(v);
+  v.leave();
+  // Whether the next boundary is looked at is part of what happens there.
+  v.field("attention", attention_);
+  if (v.loading()) context_changed();
+}
+
 // --- Time ---
 
 Cycle Cpu::now() const {
