@@ -22,6 +22,10 @@ set(VITRINE_IMAGE_LINK_FLAGS
   -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack --no-dynamic-linker --gc-sections
   --fatal-warnings)
 
+if(NOT TARGET images)
+  add_custom_target(images ALL)
+endif()
+
 # vitrine_image(NAME name SCRIPT linker-script SOURCES file...): build/images/name, from C++ and assembler sources.
 function(vitrine_image)
   cmake_parse_arguments(IMAGE "" "NAME;SCRIPT" "SOURCES;FLAGS" ${ARGN})
@@ -29,12 +33,16 @@ function(vitrine_image)
   foreach(source IN LISTS IMAGE_SOURCES)
     get_filename_component(path "${source}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_SOURCE_DIR}")
     file(RELATIVE_PATH relative "${VITRINE_IMAGE_ROOT}" "${path}")
-    string(REPLACE "../" "" relative "${relative}")
+    set(outside "")
+    if(relative MATCHES "^\\.\\./")  # a payload with a folder of its own
+      file(RELATIVE_PATH relative "${CMAKE_CURRENT_SOURCE_DIR}" "${path}")
+      set(outside "-ffile-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=")
+    endif()
     set(object "${VITRINE_IMAGE_OUTPUT}/objects/${IMAGE_NAME}/${relative}.o")
     get_filename_component(folder "${object}" DIRECTORY)
     file(MAKE_DIRECTORY "${folder}")
     add_custom_command(OUTPUT "${object}"
-      COMMAND "${VITRINE_IMAGE_CXX}" ${VITRINE_IMAGE_FLAGS} ${VITRINE_IMAGE_STD_FLAGS} ${IMAGE_FLAGS}
+      COMMAND "${VITRINE_IMAGE_CXX}" ${VITRINE_IMAGE_FLAGS} ${VITRINE_IMAGE_STD_FLAGS} ${outside} ${IMAGE_FLAGS}
               -MD -MF "${object}.d" -c "${path}" -o "${object}"
       DEPENDS "${path}" DEPFILE "${object}.d" VERBATIM
       COMMENT "image ${IMAGE_NAME}: ${relative}")
