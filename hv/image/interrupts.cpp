@@ -217,7 +217,7 @@ void prepare_entry(VpContext& vp) {
     delivered = true;
     waiting = waiting_vector(vp) != 0;
   }
-  if (delivered) vp.halted = false;
+  if (delivered) vp.halted = vp.idle = false;
   set_primary(vp, arch::primary::interrupt_window_exiting, waiting);
   set_primary(vp, arch::primary::nmi_window_exiting, vp.nmi_pending);
 }

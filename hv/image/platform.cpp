@@ -80,11 +80,24 @@ bool park(void*, VirtualProcessor& vp) {
   return true;
 }
 
+// The root's reset is the machine's; a child's virtual processors start over as after INIT.
 void reset_partition(void*, Partition& partition) {
-  if (partition.parent == 0) stop("the root asked for a reset");
+  if (partition.parent == 0) {
+    constexpr std::uint16_t kResetControl = 0xCF9;
+    constexpr std::uint8_t kSystemReset = 6;
+    out8(kResetControl, kSystemReset);
+    stop("the machine has no reset port");
+  }
+  deliver(partition, nullptr,
+          {.delivery = Delivery::init,
+           .vector = 0,
+           .level = false,
+           .logical = false,
+           .shorthand = 2,
+           .destination = 0});
 }
 
-void idle(void*, VirtualProcessor& vp) { context_of(vp).halted = true; }
+void idle(void*, VirtualProcessor& vp) { context_of(vp).halted = context_of(vp).idle = true; }
 
 // --- memory ----------------------------------------------------------------------------------------
 

@@ -100,11 +100,18 @@ void update_exception_bitmap(VpContext& vp) {
   write_vmcs(Field::exception_bitmap, bitmap);
 }
 
+// INIT, SIPI and the end of GUEST_IDLE take effect. False: there is nothing to run yet.
+bool begin(VpContext& vp) {
+  if (vp.startup == Startup::init_pending) enter_init_state(vp);
+  if (vp.startup == Startup::wait_for_sipi) return false;
+  if (vp.startup == Startup::sipi_pending) enter_startup_state(vp);
+  if (vp.idle && has_wake_event(vp)) vp.halted = vp.idle = false;
+  return true;
+}
+
 // A halted root waits in the HLT activity state: the processor sleeps in the guest, and whatever
 // interrupt comes causes an exit, so the hypervisor itself never opens interrupts.
 void enter(VpContext& vp) {
-  if (vp.startup == Startup::init_pending) enter_init_state(vp);
-  if (vp.startup == Startup::sipi_pending) enter_startup_state(vp);
   if (!vp.is_root) update_exception_bitmap(vp);
   prepare_entry(vp);
   set_preemption_timer(vp, this_processor());
@@ -127,6 +134,7 @@ void run_processor() {
     run_timers();
     VpContext& vp = choose(processor);
     switch_to(vp);
+    if (!begin(vp)) continue;
     enter(vp);
     handle_exit(vp);
   }

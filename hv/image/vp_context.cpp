@@ -167,13 +167,16 @@ void enter_init_state(VpContext& vp) {
   vp.registers = {};
   vp.registers.gpr[arch::rdx] = kFamilyInEdx;
   vp.halted = false;
+  vp.idle = false;
   vp.exception = {};
   vp.apic.reset(vp.apic.id());
   const std::uint64_t entry = read_vmcs(Field::entry_controls);
   write_vmcs(Field::entry_controls, entry & ~std::uint64_t{arch::entry_control::ia32e_mode_guest});
   write_vmcs(Field::entry_interruption_information, 0);
   write_reset_state();
-  vp.startup = Startup::wait_for_sipi;
+  // SDM "MP Initialization Protocol": the bootstrap processor starts over, the others wait.
+  const bool bootstrap = (vp.apic.base_msr() & arch::apic_base::bootstrap) != 0;
+  vp.startup = bootstrap ? Startup::running : Startup::wait_for_sipi;
 }
 
 void enter_startup_state(VpContext& vp) {

@@ -65,6 +65,7 @@ struct VpContext {
   std::uint16_t vpid{};
   bool launched{};
   bool halted{};
+  bool idle{};  // halted by GUEST_IDLE: any interrupt ends it, RFLAGS.IF or not
   bool nmi_pending{};
   bool is_root{};
   Startup startup{};
