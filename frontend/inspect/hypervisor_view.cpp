@@ -91,7 +91,8 @@ HypervisorView read_hypervisor(const emu::Bus& bus, emu::Hpa root) {
   uint64_t at = hv.first_partition;
   while (at != 0 && view.partitions.size() < kMostPartitions) {
     const auto partition = copy_object<hv::Partition>(bus, at);
-    view.partitions.push_back(view_of(partition, at));
+    // An object under construction has no identifier yet.
+    if (partition.id != 0) view.partitions.push_back(view_of(partition, at));
     at = partition.next;
   }
   for (uint32_t type = 0; type < hv.event_log.size(); ++type) {

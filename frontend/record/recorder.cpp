@@ -105,7 +105,7 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
   lanes_.push_back({cpu.now(), cpu.index(), Lane::hypervisor});
   if (reason == static_cast<uint32_t>(emu::arch::ExitReason::vmcall)) {
     const uint64_t vmcs = cpu.vmx.current_vmcs;
-    const uint64_t rip = cpu.executing_rip();
+    const uint64_t rip = cpu.vmx.vmcs[emu::arch::Field::guest_rip];
     auto index = pending_call(vmcs);
     const auto& regs = cpu.state.regs;
     const bool same = index && hypercalls_[*index].code() ==

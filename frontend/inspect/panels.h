@@ -1,0 +1,38 @@
+// The panels: what `vitrine show` can print, each from one view model as text or JSON.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "frontend/record/recorder.h"
+#include "frontend/session.h"
+
+namespace vitrine::ui {
+
+/// What a panel looks at: a stopped machine, and how the reader wants it.
+struct PanelInput {
+  Session& session;
+  const Recorder& recorder;
+  std::optional<uint64_t> at;  ///< linear address; none: RIP
+  bool att_syntax = false;
+
+  emu::Machine& machine() const { return session.machine(); }
+  emu::Cpu& cpu() const { return session.machine().cpu(session.machine().current_processor()); }
+};
+
+struct PanelRow {
+  std::string_view name;
+  std::string_view meaning;
+  std::string (*text)(const PanelInput&);
+  nlohmann::ordered_json (*json)(const PanelInput&);
+};
+
+std::span<const PanelRow> panels();
+/// Null when there is no such panel.
+const PanelRow* find_panel(std::string_view name);
+
+}  // namespace vitrine::ui
