@@ -1,8 +1,8 @@
 # A pattern in every register class that a guest can write, and the check that it is still there.
 #
 # Position-independent: the root calls it where it is linked, the children where it has been copied to. Each value is
-# made from a seed, so that no two virtual processors hold the same. An odd seed uses AVX, an even one SSE alone, so
-# that XCR0 differs too.
+# made from a seed, so that no two virtual processors hold the same. Bit 0 of the seed says that AVX is used, and XCR0
+# has it; bit 2 chooses between two values where few are legal.
 
         .set kFsBase,           0xC0000100
         .set kGsBase,           0xC0000101
@@ -129,14 +129,15 @@ pattern_fill:
         orl     $0xFFFF0FF0, %eax
         movq    %rax, %dr6
         movl    %edi, %eax
-        andl    $1, %eax
-        shll    $8, %eax
+        andl    $4, %eax
+        shll    $6, %eax
         orl     $0x400, %eax                    # LE differs, no breakpoint is enabled
         movq    %rax, %dr7
         value   29
         movq    %rax, %cr2
         movl    %edi, %eax
-        andl    $1, %eax
+        andl    $4, %eax
+        shrl    $2, %eax
         incl    %eax
         movq    %rax, %cr8
 
@@ -151,10 +152,10 @@ pattern_fill:
         write_msr   0x176, 38                   # IA32_SYSENTER_EIP
         write_msr   kFsBase, 39
         write_msr   kGsBase, 40
-        movl    $0x277, %ecx                    # IA32_PAT, by the seed's parity
+        movl    $0x277, %ecx                    # IA32_PAT
         movl    $0x00070406, %eax
         movl    $0x00070406, %edx
-        testb   $1, %dil
+        testb   $4, %dil
         jz      3f
         movl    $0x00070106, %edx
 3:      wrmsr
@@ -250,9 +251,9 @@ pattern_check:
         testb   $15, %al
         jne     pattern_broken
         movq    %dr7, %rax
-        shrl    $8, %eax
+        shrl    $6, %eax
         xorl    %edi, %eax
-        testb   $1, %al
+        testb   $4, %al
         jne     pattern_broken
         movl    $29, %esi
         value   29
@@ -261,7 +262,8 @@ pattern_check:
         jne     pattern_broken
         movq    %cr8, %rdx
         movl    %edi, %eax
-        andl    $1, %eax
+        andl    $4, %eax
+        shrl    $2, %eax
         incl    %eax
         cmpq    %rax, %rdx
         jne     pattern_broken
@@ -283,7 +285,7 @@ pattern_check:
         cmpl    $0x00070406, %eax
         jne     pattern_broken
         movl    $0x00070406, %eax
-        testb   $1, %dil
+        testb   $4, %dil
         jz      2f
         movl    $0x00070106, %eax
 2:      cmpl    %eax, %edx
