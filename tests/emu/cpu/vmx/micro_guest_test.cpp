@@ -113,7 +113,7 @@ TEST_CASE("The monitor trap flag stops behind every single instruction", "[vmx][
   g.put(kGuestCode, {0x90, 0xFF, 0xC0, 0x48, 0xFF, 0xC1, 0xEB, 0x02});
   g.add(Field::primary_controls, primary::monitor_trap_flag);
   g.run_to_exit();
-  for (const uint64_t rip : {1, 3, 6, 10}) {
+  for (const uint64_t rip : {1u, 3u, 6u, 10u}) {
     REQUIRE(g.left_with(ExitReason::monitor_trap_flag));
     REQUIRE(g.vmcs()[Field::guest_rip] == kGuestCode + rip);
     g.resume();
