@@ -70,21 +70,19 @@ bool Cpu::take_interrupt() {
 }
 
 bool Cpu::service_attention() {
+  // What was taken leaves a new state to look at, before the first instruction of its handler.
+  bool taken = true;
+  while (taken) {
+    attention_ = false;
+    const bool asleep = state.activity == Activity::wait_for_sipi;
+    const bool listens = state.activity == Activity::active || state.activity == Activity::hlt;
+    taken = take_init_or_sipi() || (!asleep && vmx::exits_at_boundary(*this)) ||
+            (listens && take_pending_debug()) || (!asleep && take_nmi()) ||
+            (listens && take_interrupt());
+    if (taken) settle();
+  }
   attention_ = false;
-  if (take_init_or_sipi()) {
-    attention_ = true;
-    return state.activity == Activity::active;
-  }
-  const bool listens = state.activity == Activity::active || state.activity == Activity::hlt;
-  if (listens) {
-    // What was taken leaves a new state to look at: a handler's first instruction comes first, then
-    // the boundary behind it sees attention again.
-    const bool taken =
-        vmx::exits_at_boundary(*this) || take_pending_debug() || take_nmi() || take_interrupt();
-    if (taken) attention_ = true;
-  }
-  if (state.activity == Activity::active) return true;
-  return false;
+  return state.activity == Activity::active;
 }
 
 }  // namespace vitrine::emu

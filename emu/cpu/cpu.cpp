@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "emu/arch/require.h"
+#include "emu/cpu/instruction_table.h"
 #include "emu/cpu/timing/count.h"
 #include "emu/cpu/vmx/vmx.h"
 
@@ -249,13 +250,13 @@ RunStop Cpu::run(const RunLimits& limits) {
       blocks_.clear();
     }
     if (state.clock >= vmx::preemption_deadline(*this) || vmx::wants_step(*this)) attention_ = true;
-    if (attention_) {
+    if (attention_ || state.activity != Activity::active) {
       if (!service_attention()) return RunStop::idle;
-      settle();
       if (state.clock >= deadline_) return RunStop::deadline;
     }
     const bool stepping = observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
-                          (state.rflags_system & rflags::tf) != 0 || vmx::wants_step(*this) ||
+                          (state.rflags_system & (rflags::tf | rflags::rf)) != 0 ||
+                          vmx::wants_step(*this) ||
                           (state.dr7 & 0xFF) != 0;
     const uint64_t rip = state.rip();
     if (code_limited_ && rip > state.segments[arch::cs].limit) {
@@ -286,7 +287,9 @@ bool Cpu::step(Block& block, uint32_t index) {
   const Insn& insn = block.insns[index];
   const uint64_t rip = state.rip();
   const bool trap = (state.rflags_system & rflags::tf) != 0;
-  const bool shadowed = state.sti_shadow || state.mov_ss_shadow;
+  const bool resumed = (state.rflags_system & rflags::rf) != 0;
+  const bool sti_shadow = state.sti_shadow;
+  const bool mov_ss_shadow = state.mov_ss_shadow;
   if (code_limited_ && rip + insn.length - 1 > state.segments[arch::cs].limit) {
     deliver_exception(kGeneralProtection0);
     settle();
@@ -298,13 +301,16 @@ bool Cpu::step(Block& block, uint32_t index) {
   const uint64_t retired_before = state.retired;
   execute(block, index, index + 1, false);
   if (state.retired == retired_before) return true;
-  state.rflags_system &= ~rflags::rf;
-  if (shadowed) {
-    state.sti_shadow = false;
-    state.mov_ss_shadow = false;
-    attention_ = true;
-  }
-  if (trap) {
+  // RF that IRET has just loaded is for the instruction behind it.
+  if (resumed) state.rflags_system &= ~rflags::rf;
+  if (sti_shadow) state.sti_shadow = false;
+  if (mov_ss_shadow) state.mov_ss_shadow = false;
+  if (sti_shadow || mov_ss_shadow) attention_ = true;
+  // A software interrupt clears TF and with it its own trap (SDM "Single-Step Exception Condition").
+  const bool software_interrupt =
+      instruction_table()[copy.row].cost == CostClass::interrupt &&
+      (state.rflags_system & rflags::tf) == 0;
+  if (trap && !software_interrupt) {
     state.pending_debug |= uint64_t{1} << 14;  // DR6.BS
     attention_ = true;
   }
