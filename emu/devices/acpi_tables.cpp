@@ -17,12 +17,9 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr size_t kHeader = 36;
 constexpr size_t kRsdp = 36;
 constexpr size_t kFacs = 64;
 constexpr size_t kFadt = 276;
-/// The IOAPIC's id lies above those of the processors.
-constexpr uint8_t kIoapicId = 0x20;
 
 void put(Bytes& out, uint64_t value, unsigned size) {
   for (unsigned i = 0; i < size; ++i) out.push_back(static_cast<uint8_t>(value >> 8 * i));
@@ -130,8 +127,8 @@ Bytes madt(const AcpiConfig& config) {
       put(t, i, 4);
     }
   }
-  put(t, 0x0C01, 2);  // I/O APIC
-  put(t, kIoapicId, 1);
+  put(t, 0x0C01, 2);             // I/O APIC
+  put(t, config.processors, 1);  // its id: the first after the processors'
   put(t, 0, 1);
   put(t, Ioapic::kDefaultPage.value, 4);
   put(t, 0, 4);

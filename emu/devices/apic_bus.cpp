@@ -1,6 +1,8 @@
 // The message bus: who a message is for, and when it arrives.
 #include "emu/devices/apic_bus.h"
 
+#include <algorithm>
+
 #include "emu/devices/local_apic.h"
 
 namespace vitrine::emu {
@@ -27,6 +29,11 @@ ApicMessage ApicMessage::unpack(uint64_t word) {
 
 ApicBus::ApicBus(EventQueue& events, uint64_t latency) : events_(events), latency_(latency) {
   id_ = events_.add_target(*this);
+}
+
+void ApicBus::add_eoi_target(EoiTarget& target) {
+  const auto known = std::find(eoi_targets_.begin(), eoi_targets_.end(), &target);
+  if (known == eoi_targets_.end()) eoi_targets_.push_back(&target);
 }
 
 void ApicBus::reset(Cycle) {

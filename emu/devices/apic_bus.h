@@ -63,7 +63,8 @@ class ApicBus final : public Device, public MsiTarget {
 
   /// In order of processor index. LocalApic does so itself.
   void add(LocalApic& apic) { apics_.push_back(&apic); }
-  void add_eoi_target(EoiTarget& target) { eoi_targets_.push_back(&target); }
+  /// Ioapic does so itself; adding one twice changes nothing.
+  void add_eoi_target(EoiTarget& target);
 
   void send(const ApicMessage& message, Cycle now);
   void message(uint64_t address, uint32_t data, Cycle now) override;

@@ -9,8 +9,8 @@ namespace status_bit {
 constexpr uint8_t output_full = 1, system = 4, command = 8, not_locked = 0x10, mouse = 0x20;
 }
 namespace config_bit {
-constexpr uint8_t keyboard_irq = 1, mouse_irq = 2, system = 4, keyboard_off = 0x10,
-                  mouse_off = 0x20, translate = 0x40;
+constexpr uint8_t keyboard_irq = 1, system = 4, keyboard_off = 0x10, mouse_off = 0x20,
+                  translate = 0x40;
 }
 namespace output_bit {
 constexpr uint8_t not_reset = 1, a20 = 2, keyboard_full = 0x10;

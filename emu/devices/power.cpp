@@ -11,9 +11,8 @@ constexpr uint64_t kHalf = uint64_t{1} << 23;
 
 namespace pm1 {
 constexpr uint16_t timer = 1, global = 1u << 5, button = 1u << 8, sleep_button = 1u << 9,
-                   rtc = 1u << 10, wake = 1u << 15;
+                   rtc = 1u << 10;
 constexpr uint16_t enables = timer | global | button | sleep_button | rtc;
-constexpr uint16_t statuses = enables | wake | 1u << 4;
 constexpr uint16_t sci_enable = 1, sleep_type_shift = 10, sleep_enable = 1u << 13;
 constexpr uint16_t control_writable = 0x1C07;
 }  // namespace pm1

@@ -28,7 +28,7 @@ struct Bench {
   /// Century, year, month, day, weekday, hour, minute, second.
   std::vector<uint64_t> time(uint64_t now) {
     std::vector<uint64_t> values;
-    for (const uint64_t reg : {0x32, 9, 8, 7, 6, 4, 2, 0}) values.push_back(in(reg, now));
+    for (const uint64_t reg : {0x32u, 9u, 8u, 7u, 6u, 4u, 2u, 0u}) values.push_back(in(reg, now));
     return values;
   }
   EventQueue events;
