@@ -3,6 +3,7 @@
 #include "emu/cpu/cpu.h"
 #include "emu/cpu/event_stack.h"
 #include "emu/cpu/segmentation.h"
+#include "emu/cpu/task_switch.h"
 #include "emu/cpu/timing/count.h"
 #include "emu/cpu/vmx/vmx.h"
 
@@ -21,6 +22,7 @@ struct Delivery {
   uint32_t error_code = 0;
   uint64_t return_rip = 0;
   uint64_t flags_image = 0;
+  const Insn* insn = nullptr;  ///< of a software interrupt
 
   uint32_t ext() const { return software ? 0 : 1; }
   uint32_t idt_error() const { return uint32_t{vector} * 8 + 2 + ext(); }
@@ -88,6 +90,21 @@ Result<Target, Fault> check_target(Cpu& cpu, const Descriptor& gate, const Deliv
   return target;
 }
 
+/// A task gate: the frame is the old task's TSS, and an error code goes on the new task's stack.
+Result<void, Fault> deliver_task(Cpu& cpu, const Descriptor& gate, const Delivery& d) {
+  TaskSwitch how;
+  how.selector = gate.gate_selector();
+  how.source = TaskSource::gate;
+  how.insn = d.insn;
+  how.ext = d.ext();
+  how.return_rip = d.return_rip;
+  how.flags_image = d.flags_image;
+  how.has_error_code = d.has_error_code;
+  how.error_code = d.error_code;
+  bool committed = false;
+  return switch_task(cpu, how, committed);
+}
+
 Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
   CpuState& s = cpu.state;
   if (uint32_t{d.vector} * 8 + 7 > s.idtr.limit) {
@@ -98,13 +115,15 @@ Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
   const Descriptor gate{*low, 0};
   const uint32_t type = gate.rights().type();
   const bool interrupt_or_trap = type == 6 || type == 7 || type == 14 || type == 15;
-  if (gate.rights().code_or_data() || !interrupt_or_trap) {
+  const bool task = type == static_cast<uint32_t>(SystemType::task_gate);
+  if (gate.rights().code_or_data() || (!interrupt_or_trap && !task)) {
     return Err{gate_fault(Vector::general_protection, d)};
   }
   if (d.software && gate.rights().dpl() < s.cpl) {
     return Err{gate_fault(Vector::general_protection, d)};
   }
   if (!gate.rights().present()) return Err{gate_fault(Vector::segment_not_present, d)};
+  if (task) return deliver_task(cpu, gate, d);
   const auto target = check_target(cpu, gate, d);
   if (!target) return Err{target.error()};
   const bool from_v8086 = s.v8086();
@@ -242,6 +261,14 @@ bool pushes_resume_flag(Vector v) {
          v != Vector::nmi && v != Vector::double_fault && v != Vector::machine_check;
 }
 
+/// SDM "Debug Exception (#DB)": DR6 says why; DR7.GD, LBR and BTF are cleared for the handler.
+void note_debug(CpuState& s, uint64_t dr6_bits) {
+  constexpr uint64_t kGeneralDetect = uint64_t{1} << 13;
+  s.dr6 |= dr6_bits;
+  s.dr7 &= ~kGeneralDetect;
+  s.msr.debugctl &= ~(arch::debugctl::lbr | arch::debugctl::btf);
+}
+
 uint32_t interruption_information(uint8_t vector, Cpu::EventType type, bool has_error_code) {
   return uint32_t{vector} | static_cast<uint32_t>(type) << 8 | uint32_t{has_error_code} << 11 |
          1u << 31;
@@ -251,12 +278,13 @@ uint32_t interruption_information(uint8_t vector, Cpu::EventType type, bool has_
 
 void Cpu::deliver_exception(const Fault& raised) {
   Fault current = raised;
-  const uint64_t rip = state.rip();
   for (;;) {
+    // A fault behind a task switch belongs to the new task's first instruction.
+    const uint64_t rip = state.rip();
     const uint64_t debug_bits = current.vector == Vector::debug ? take_fault_debug() : 0;
     if (vmx::exits_on_exception(*this, current, debug_bits, 0, false)) return;
     if (current.vector == Vector::page_fault) state.cr2 = mmu.fault_address().value;
-    if (current.vector == Vector::debug) state.dr6 |= debug_bits;
+    if (current.vector == Vector::debug) note_debug(state, debug_bits);
     ++state.exceptions;
     if (observer_ != nullptr) observer_->exception(*this, current);
 
@@ -288,6 +316,7 @@ void Cpu::deliver_exception(const Fault& raised) {
       return;
     }
     if (doubles(current.vector, second.vector)) {
+      if (second.vector == Vector::page_fault) state.cr2 = mmu.fault_address().value;
       current = fault(Vector::double_fault);
     } else {
       current = second;
@@ -328,6 +357,7 @@ void Cpu::deliver_event(uint8_t vector, EventType type, bool has_error_code, uin
   if (type == EventType::hardware_exception && first == Vector::double_fault) {
     shut_down();
   } else if (type == EventType::hardware_exception && doubles(first, second.vector)) {
+    if (second.vector == Vector::page_fault) state.cr2 = mmu.fault_address().value;
     deliver_exception(fault(Vector::double_fault));
   } else {
     deliver_exception(second);
@@ -345,10 +375,16 @@ Flow Cpu::software_interrupt(const Insn& insn, uint8_t vector, EventType type) {
   d.software = type != EventType::privileged_software;
   d.return_rip = state.rip();
   d.flags_image = state.rflags();
+  d.insn = &insn;
+  const bool was_nonroot = vmx::nonroot(vmx);
+  const uint16_t task = state.segments[arch::tr].selector;
   vmx::begin_vectoring(*this, interruption_information(vector, type, false), 0, insn.length);
   const auto delivered = deliver(*this, d);
+  if (was_nonroot && !vmx::nonroot(vmx)) return Flow::exit;
   if (!delivered) {
-    // The fault is reported at the instruction; vectoring information is kept for an exit.
+    // The fault is reported at the instruction, or at the first one of a task that was switched to;
+    // vectoring information is kept for an exit.
+    if (state.segments[arch::tr].selector != task) state.set_rip(state.rip() + insn.length);
     return raise(locate_fault(delivered.error(), arch::ss));
   }
   vmx::end_vectoring(*this);

@@ -2,6 +2,7 @@
 #include "emu/cpu/handlers/far.h"
 #include "emu/cpu/handlers/system.h"
 #include "emu/cpu/segmentation.h"
+#include "emu/cpu/task_switch.h"
 
 namespace vitrine::emu {
 
@@ -220,7 +221,8 @@ Flow iret(Cpu& cpu, const Insn& insn) {
   const unsigned width = operand_bytes(insn);
   if (real_like(s)) return iret_real(cpu, width);
   if ((s.rflags_system & rflags::nt) == 0) return iret_protected(cpu, width);
-  return cpu.raise(kGeneralProtection0);
+  if (s.long_mode()) return cpu.raise(kGeneralProtection0);
+  return task_return(cpu, insn);
 }
 
 constexpr FlagUse kIretFlags{0, flag::all | flag::df, 0};

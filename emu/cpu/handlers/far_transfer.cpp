@@ -3,8 +3,7 @@
 #include "emu/cpu/handlers/far.h"
 #include "emu/cpu/handlers/system.h"
 #include "emu/cpu/segmentation.h"
-#include "emu/cpu/timing/count.h"
-#include "emu/cpu/vmx/vmx.h"
+#include "emu/cpu/task_switch.h"
 
 namespace vitrine::emu {
 
@@ -153,6 +152,9 @@ Flow call_gate(Cpu& cpu, uint16_t selector, const Descriptor& low, bool is_call)
 
 // --- JMP and CALL ---
 
+/// A TSS, busy or not, or a task gate.
+bool is_task(uint32_t type) { return (type & 5) == 1 || type == 5; }
+
 Flow far_jump_or_call(Cpu& cpu, const Insn& insn, const FarPointer& target, bool is_call) {
   CpuState& s = cpu.state;
   const unsigned width = 1u << insn.operand_size;
@@ -170,6 +172,9 @@ Flow far_jump_or_call(Cpu& cpu, const Insn& insn, const FarPointer& target, bool
   const auto d = read_descriptor(cpu, target.selector, Vector::general_protection);
   if (!d) return cpu.raise(d.error());
   if (!d->rights().code_or_data()) {
+    if (is_task(d->rights().type()) && !s.long_mode()) {
+      return far_task_switch(cpu, insn, target.selector, *d, is_call);
+    }
     return call_gate(cpu, target.selector, *d, is_call);
   }
   if (!d->rights().code()) {
