@@ -86,7 +86,7 @@ std::string difference(const Case& c, const Outcome& host, const Outcome& ours,
 }
 
 std::string describe(const Case& c) {
-  std::string text = c.size == CodeSize::bits64 ? "64-bit:" : "32-bit:";
+  std::string text = std::to_string(static_cast<int>(c.size) * 8) + "-bit:";
   for (size_t i = 0; i < c.length; ++i) {
     std::array<char, 4> byte;
     std::snprintf(byte.data(), byte.size(), " %02x", c.bytes[i]);

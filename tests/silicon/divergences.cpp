@@ -29,7 +29,7 @@ bool two_operands_fault(const Case&, const Insn&, const Outcome& host, const Out
 
 /// POPA faults on the way.
 bool partly_popped(const Case&, const Insn&, const Outcome& host, const Outcome& ours) {
-  return ends_with(host, Vector::page_fault) && ends_with(ours, Vector::page_fault);
+  return host.faulted && ours.faulted && host.fault == ours.fault;
 }
 
 /// CALL has a target that is not canonical and a stack that faults.

@@ -21,18 +21,20 @@ constexpr uint8_t kRsp = arch::rsp, kRbp = arch::rbp;
 /// Writes the bytes of a case and keeps what is already decided about its registers.
 class Builder {
  public:
-  Builder(const Form& form, Random& random) : form_(form), random_(random) {
-    case_.size = pick_size();
+  Builder(const Form& form, Random& random, bool with_16_bit) : form_(form), random_(random) {
+    case_.size = pick_size(with_16_bit);
     wide_ = case_.size == CodeSize::bits64;
+    code16_ = case_.size == CodeSize::bits16;
+    case_.before.rip = kEntry - code_base(case_.size);
   }
 
   Case build(std::span<uint8_t> ours, std::span<uint8_t> host);
 
  private:
-  CodeSize pick_size() {
-    if (!form_.in64) return CodeSize::bits32;
+  CodeSize pick_size(bool with_16_bit) {
     if (!form_.in32) return CodeSize::bits64;
-    return random_.one_in(4) ? CodeSize::bits32 : CodeSize::bits64;
+    const CodeSize legacy = with_16_bit && random_.one_in(2) ? CodeSize::bits16 : CodeSize::bits32;
+    return form_.in64 && !random_.one_in(3) ? CodeSize::bits64 : legacy;
   }
   void emit(uint64_t value, unsigned bytes) {
     for (unsigned i = 0; i < bytes; ++i) {
@@ -47,19 +49,27 @@ class Builder {
   void emit_rex(uint8_t reg, uint8_t index, uint8_t base);
   void emit_form();
   void emit_memory(uint8_t reg);
+  void emit_memory16(uint8_t reg);
+  void emit_prefix_and_opcode(uint8_t reg, uint8_t index, uint8_t base);
   void emit_immediates();
   unsigned immediate_bytes(std::string_view kind) const;
   void aim(uint8_t number, uint64_t value) {
     addressing_ |= 1u << number;
-    case_.before.gpr[number] = value & address_mask();
-    if (wide_ && address32_) case_.before.gpr[number] |= random_.next() << 32;
+    const uint64_t mask = address16_ ? 0xFFFF : wide_ && !address32_ ? ~uint64_t{0} : 0xFFFFFFFF;
+    const uint64_t whole = wide_ ? ~uint64_t{0} : 0xFFFFFFFF;
+    case_.before.gpr[number] = (value & mask) | (random_.next() & whole & ~mask);
   }
-  uint64_t address_mask() const { return wide_ && !address32_ ? ~uint64_t{0} : 0xFFFFFFFF; }
+  /// What an address register holds for a linear address.
+  uint64_t offset_of(uint64_t linear) const {
+    return linear - (gs_ ? kWindow + kGsOffset : data_base(case_.size));
+  }
 
   const Form& form_;
   Random& random_;
   Case case_;
   bool wide_ = true;
+  bool code16_ = false;
+  bool address16_ = false;
   bool operand16_ = false;
   bool address32_ = false;
   bool gs_ = false;
@@ -91,27 +101,33 @@ uint64_t Builder::pick_target() {
 
 void Builder::fill_registers() {
   for (auto& value : case_.before.gpr) {
-    value = random_.one_in(8) ? kWindow + 0x400 + random_.below(0x800) : random_.edge();
+    const uint64_t inside = kWindow + 0x400 + random_.below(0x800);
+    value = random_.one_in(8) ? inside - data_base(case_.size) : random_.edge();
     if (!wide_) value &= 0xFFFFFFFF;
   }
-  case_.before.gpr[kRsp] = kWindow + 0x1000 + random_.below(0x40) * 8;
+  const uint64_t mask = code16_ ? 0xFFFF : wide_ ? ~uint64_t{0} : 0xFFFFFFFF;
+  const bool odd = form_.stack && random_.one_in(8);
+  const uint64_t top = odd ? pick_target() : kWindow + 0x1000 + random_.below(0x40) * 8;
+  case_.before.gpr[kRsp] = (top - data_base(case_.size)) & mask;
   if (form_.stack) {
-    const bool odd = random_.one_in(8);
-    case_.before.gpr[kRsp] = odd ? pick_target() : case_.before.gpr[kRsp];
-    case_.before.gpr[kRbp] = random_.one_in(8) ? pick_target() : kWindow + 0x1200;
+    const uint64_t frame = random_.one_in(8) ? pick_target() : kWindow + 0x1200;
+    case_.before.gpr[kRbp] = (frame - data_base(case_.size)) & mask;
   }
   case_.before.rflags = 0x202 | (random_.next() & (arch::rflags::arithmetic | arch::rflags::df));
 }
 
 void Builder::emit_prefixes() {
   const bool has_memory = memory_ || form_.rep;
-  operand16_ = !form_.no66 && !form_.vex && random_.one_in(3);
+  const bool sized = !form_.no66 && !form_.vex && random_.one_in(3);
+  operand16_ = sized != code16_;
   // In 32-bit code the prefix would mean 16-bit addresses, which cannot reach the window.
-  address32_ = wide_ && random_.one_in(10);
+  const bool address16_in_32 = !wide_ && !code16_ && form_.a16 && random_.one_in(2);
+  const bool addressed = (wide_ && random_.one_in(10)) || (code16_ && random_.one_in(4));
+  address32_ = wide_ && addressed;
+  address16_ = code16_ && !addressed;
   gs_ = wide_ && has_memory && random_.one_in(10);
-  if (operand16_ && form_.prefix.empty()) emit(0x66, 1);
-  const bool address16 = !wide_ && form_.a16 && random_.one_in(2);
-  if (address32_ || address16) emit(0x67, 1);
+  if (sized && form_.prefix.empty()) emit(0x66, 1);
+  if (addressed || address16_in_32) emit(0x67, 1);
   if (gs_) emit(0x65, 1);
   if (wide_ && !gs_ && random_.one_in(40)) {
     constexpr std::array<uint8_t, 4> kIgnored = {0x26, 0x2E, 0x36, 0x3E};
@@ -119,7 +135,7 @@ void Builder::emit_prefixes() {
   }
   if (form_.lock && memory_ && random_.one_in(4)) emit(0xF0, 1);
   if (form_.rep && !random_.one_in(3)) emit(random_.one_in(2) ? 0xF2 : 0xF3, 1);
-  if (operand16_ && !form_.prefix.empty() && form_.prefix[0] != 0x66) emit(0x66, 1);
+  if (sized && !form_.prefix.empty() && form_.prefix[0] != 0x66) emit(0x66, 1);
   for (const uint8_t byte : form_.prefix) emit(byte, 1);
 }
 
@@ -145,7 +161,7 @@ unsigned Builder::immediate_bytes(std::string_view kind) const {
   if (kind == "ib" || kind == "rel8") return 1;
   if (kind == "iw") return 2;
   if (kind == "id") return 4;
-  if (kind == "moffs") return wide_ && !address32_ ? 8 : 4;
+  if (kind == "moffs") return address16_ ? 2 : wide_ && !address32_ ? 8 : 4;
   if (kind == "iq" && rex_w_) return 8;
   if (kind == "relz" && wide_) return 4;
   return operand16_ && !rex_w_ ? 2 : 4;
@@ -163,11 +179,53 @@ void Builder::emit_immediates() {
       const uint64_t distance = 0x10 + random_.below(0x700);
       emit(random_.one_in(2) ? distance : ~distance - 0x10, bytes);
     } else if (kind == "moffs") {
-      emit(target_ - (gs_ ? kWindow + kGsOffset : 0), bytes);
+      emit(offset_of(target_), bytes);
     } else {
       emit(small_count_ ? random_.below(16) : random_.edge(), bytes);
     }
   }
+}
+
+void Builder::emit_prefix_and_opcode(uint8_t reg, uint8_t index, uint8_t base) {
+  if (form_.vex) {
+    emit_vex(reg, index, base);
+  } else {
+    emit_rex(reg, index, base);
+  }
+  for (const uint8_t byte : form_.opcode) emit(byte, 1);
+}
+
+/// The same with 16-bit addresses.
+void Builder::emit_memory16(uint8_t reg) {
+  struct Pair {
+    uint8_t base, index;
+  };
+  constexpr uint8_t kNone = 0xFF;
+  constexpr std::array<Pair, 8> kPairs = {{{arch::rbx, arch::rsi},
+                                           {arch::rbx, arch::rdi},
+                                           {arch::rbp, arch::rsi},
+                                           {arch::rbp, arch::rdi},
+                                           {arch::rsi, kNone},
+                                           {arch::rdi, kNone},
+                                           {arch::rbp, kNone},
+                                           {arch::rbx, kNone}}};
+  const auto mod = static_cast<uint8_t>(random_.below(3));
+  const auto rm = static_cast<uint8_t>(random_.below(8));
+  const bool absolute = mod == 0 && rm == 6;
+  emit_prefix_and_opcode(reg, 0, 0);
+  emit(static_cast<uint64_t>(mod << 6 | (reg & 7) << 3 | rm), 1);
+  const unsigned displacement_bytes = absolute ? 2 : mod;
+  uint64_t rest = offset_of(target_);
+  const Pair pair = kPairs[rm];
+  if (pair.index != kNone) {
+    const uint64_t value = random_.edge();
+    aim(pair.index, value);
+    rest -= value;
+  }
+  const auto byte = static_cast<uint64_t>(int64_t{static_cast<int8_t>(random_.next())});
+  const uint64_t displacement = absolute ? rest : mod == 1 ? byte : mod == 2 ? random_.next() : 0;
+  emit(displacement, displacement_bytes);
+  if (!absolute) aim(pair.base, rest - displacement);
 }
 
 /// A ModRM memory operand whose address is target_: the registers and the displacement are made to
@@ -187,16 +245,11 @@ void Builder::emit_memory(uint8_t reg) {
   const bool indexed = has_index && index != kRsp;
   if (sib && !indexed) index = kRsp;
 
-  if (form_.vex) {
-    emit_vex(reg, sib ? index : 0, base);
-  } else {
-    emit_rex(reg, sib ? index : 0, base);
-  }
-  for (const uint8_t byte : form_.opcode) emit(byte, 1);
+  emit_prefix_and_opcode(reg, sib ? index : 0, base);
   emit(static_cast<uint64_t>(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base & 7)), 1);
   if (sib) emit(static_cast<uint64_t>(scale << 6 | (index & 7) << 3 | (base & 7)), 1);
 
-  uint64_t rest = target_ - (gs_ ? kWindow + kGsOffset : 0);
+  uint64_t rest = offset_of(target_);
   const unsigned displacement_bytes = no_base ? 4 : mod == 1 ? 1 : mod == 2 ? 4 : 0;
   if (rip_relative) {
     unsigned behind = displacement_bytes;
@@ -223,7 +276,7 @@ void Builder::emit_memory(uint8_t reg) {
 
 void Builder::emit_form() {
   const uint8_t reg = form_.fixed_reg ? form_.reg : any_register();
-  if (memory_) return emit_memory(reg);
+  if (memory_) return address16_ ? emit_memory16(reg) : emit_memory(reg);
   const uint8_t rm = any_register();
   if (form_.vex) {
     emit_vex(reg, 0, rm);
@@ -251,21 +304,20 @@ Case Builder::build(std::span<uint8_t> ours, std::span<uint8_t> host) {
     auto& gpr = case_.before.gpr;
     gpr[arch::rcx] = random_.one_in(20) ? random_.edge() : random_.below(40);
     if (!wide_) gpr[arch::rcx] &= 0xFFFFFFFF;
-    const uint64_t base = gs_ ? kWindow + kGsOffset : 0;
     // One of the two is adventurous: which of two faults comes first is nobody's promise.
     const uint64_t inside = kWindow + 0x800 + random_.below(0x100);
     const bool both = random_.one_in(100), source = random_.one_in(2);
     const uint64_t from = both || source ? pick_target() : inside;
     const uint64_t to = both || !source ? pick_target() : inside;
-    aim(arch::rsi, from - base);
-    aim(arch::rdi, to);
+    aim(arch::rsi, offset_of(from));
+    aim(arch::rdi, to - data_base(case_.size));
     case_.single_step = random_.one_in(8);
   }
   // Data at the operand: an edge value, sometimes a place to go, sometimes a register's.
   const bool inside = target_ >= kWindow && target_ + 16 <= kReadOnly;
   if ((memory_ || moffs) && inside) {
     std::array<uint64_t, 2> data = {random_.edge(), random_.edge()};
-    if (random_.one_in(4)) data[0] = kCode + 0x100 + random_.below(0x600);
+    if (random_.one_in(4)) data[0] = kCode + 0x100 + random_.below(0x600) - code_base(case_.size);
     const size_t at = target_ - kWindow;
     std::memcpy(ours.data() + at, data.data(), sizeof(data));
     std::memcpy(host.data() + at, data.data(), sizeof(data));
@@ -385,8 +437,9 @@ Form parse_form(std::string_view text) {
   return form;
 }
 
-Case make_case(const Form& form, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host) {
-  return Builder(form, random).build(ours, host);
+Case make_case(const Form& form, Random& random, bool with_16_bit, std::span<uint8_t> ours,
+               std::span<uint8_t> host) {
+  return Builder(form, random, with_16_bit).build(ours, host);
 }
 
 }  // namespace vitrine::test

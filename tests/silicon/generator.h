@@ -40,7 +40,7 @@ class Random {
 ///   stack     uses rSP and rBP as pointers
 ///   count     the last immediate, or CL, shifts: of a 16-bit operand seldom by 16 or more
 ///   a16       16-bit addresses in 32-bit code: for forms without an operand in memory
-///   only32 only64
+///   only32 only64   never, or only, in 64-bit code
 ///   no66      never with an operand-size prefix
 ///   w0 w1     VEX.W or REX.W fixed
 struct Form {
@@ -61,6 +61,7 @@ struct Form {
 Form parse_form(std::string_view text);
 
 /// Fills a case of this form and the memory around its operand. `ours` and `host` get the same bytes.
-Case make_case(const Form& form, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host);
+Case make_case(const Form& form, Random& random, bool with_16_bit, std::span<uint8_t> ours,
+               std::span<uint8_t> host);
 
 }  // namespace vitrine::test

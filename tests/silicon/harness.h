@@ -29,8 +29,11 @@ inline constexpr uint64_t kMappedBytes = kUnmapped - kWindow;
 /// GS base, relative to the window; FS belongs to the host.
 inline constexpr uint64_t kGsOffset = 0x40;
 
-/// Code segment to run in; data segments are flat in both.
-enum class CodeSize : uint8_t { bits32 = 4, bits64 = 8 };
+/// Code segment to run in. Segments are flat, but for 16-bit code: its data and stack segment is the
+/// mapped part of the window, its code segment the code page, both with their limits.
+enum class CodeSize : uint8_t { bits16 = 2, bits32 = 4, bits64 = 8 };
+constexpr uint64_t code_base(CodeSize size) { return size == CodeSize::bits16 ? kCode : 0; }
+constexpr uint64_t data_base(CodeSize size) { return size == CodeSize::bits16 ? kWindow : 0; }
 
 /// Everything an instruction may read or change besides memory.
 struct Registers {
@@ -72,6 +75,11 @@ class HostProcessor {
 
   Outcome execute(const Case& c);
   std::span<uint8_t> memory();  ///< the mapped pages of the window
+  /// The host lets programs have segments of their own.
+  bool has_segments() const { return has_segments_; }
+
+ private:
+  bool has_segments_ = false;
 };
 
 /// Ours: a Cpu at CPL 3 in IA-32e mode with paging, with every feature that is written.

@@ -1,4 +1,5 @@
 // The host side of the silicon harness: state goes in and comes out through signal frames.
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <signal.h>
@@ -22,6 +23,9 @@ constexpr uint64_t kUnframed = 1u << 14 | 1u << 21;
 constexpr greg_t kCode64 = 0x33;
 constexpr greg_t kCode32 = 0x23;
 constexpr uint16_t kFlatData = 0x2B;
+// Entries 1 and 2 of the local descriptor table.
+constexpr greg_t kCode16 = 0x0F;
+constexpr uint16_t kData16 = 0x17;
 constexpr uint8_t kInt3 = 0xCC;
 
 // ucontext numbers registers in its own order.
@@ -103,6 +107,15 @@ void store_vectors(const SignalXsave& area, Registers& r) {
   }
 }
 
+greg_t code_selector(CodeSize size) {
+  switch (size) {
+    case CodeSize::bits16: return kCode16;
+    case CodeSize::bits32: return kCode32;
+    case CodeSize::bits64: return kCode64;
+  }
+  return kCode64;
+}
+
 void enter(gregset_t& g, SignalXsave& vectors) {
   std::memcpy(&exchange.host_registers, &g, sizeof(g));
   const Case& c = *exchange.test;
@@ -115,8 +128,11 @@ void enter(gregset_t& g, SignalXsave& vectors) {
   }
   g[REG_RIP] = static_cast<greg_t>(c.before.rip);
   g[REG_EFL] = static_cast<greg_t>(c.before.rflags | (c.single_step ? kTrapFlag : 0));
+  // CS in the lowest word of its slot, SS in the highest.
+  constexpr greg_t kKept = 0x0000'FFFF'FFFF'0000;
+  const uint64_t stack = c.size == CodeSize::bits16 ? kData16 : kFlatData;
   g[REG_CSGSFS] =
-      (g[REG_CSGSFS] & ~greg_t{0xFFFF}) | (c.size == CodeSize::bits64 ? kCode64 : kCode32);
+      (g[REG_CSGSFS] & kKept) | code_selector(c.size) | static_cast<greg_t>(stack << 48);
   exchange.phase = Phase::running;
 }
 
@@ -166,6 +182,21 @@ bool map_fixed(uint64_t address, size_t size, int protection) {
   return mmap(at_address(address), size, protection, flags, -1, 0) == at_address(address);
 }
 
+bool make_segment(unsigned entry, uint64_t base, uint64_t bytes, unsigned contents) {
+  user_desc d{};
+  d.entry_number = entry;
+  d.base_addr = static_cast<unsigned>(base);
+  d.limit = static_cast<unsigned>(bytes - 1);
+  d.contents = contents & 3;
+  d.useable = 1;
+  return syscall(SYS_modify_ldt, 1, &d, sizeof(d)) == 0;
+}
+
+/// Compatibility-mode code needs data segments; 64-bit code does not look at them.
+void load_data_segments(uint16_t selector) {
+  asm volatile("mov %0, %%ds\n\tmov %0, %%es" ::"r"(selector));
+}
+
 }  // namespace
 
 bool HostProcessor::available() {
@@ -200,8 +231,9 @@ HostProcessor::HostProcessor() {
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   for (const int number : kSignals) sigaction(number, &action, nullptr);
-  // Compatibility-mode code needs data segments; 64-bit code does not look at them.
-  asm volatile("mov %0, %%ds\n\tmov %0, %%es" ::"r"(kFlatData));
+  constexpr unsigned kIsData = 0, kIsCode = 2;
+  has_segments_ = make_segment(1, kCode, kCodeBytes, kIsCode) &&
+                  make_segment(2, kWindow, kMappedBytes, kIsData);
   syscall(SYS_arch_prctl, ARCH_SET_GS, kWindow + kGsOffset);
 }
 
@@ -213,10 +245,11 @@ HostProcessor::~HostProcessor() {
 
 Outcome HostProcessor::execute(const Case& c) {
   Outcome outcome;
-  auto* const code = static_cast<uint8_t*>(at_address(c.before.rip));
+  auto* const code = static_cast<uint8_t*>(at_address(code_base(c.size) + c.before.rip));
   std::memcpy(code, c.bytes.data(), c.length);
   exchange.test = &c;
   exchange.outcome = &outcome;
+  load_data_segments(c.size == CodeSize::bits16 ? kData16 : kFlatData);
   // NT and ID go through signal frames unchanged, in both directions.
   const uint64_t own_flags = __builtin_ia32_readeflags_u64();
   __builtin_ia32_writeeflags_u64((own_flags & ~kUnframed) | (c.before.rflags & kUnframed));

@@ -87,7 +87,8 @@ bool safe_on_host(const Outcome& ours) {
 bool lands_on_trap(const Case& c, const Outcome& ours) {
   const uint64_t rip = ours.after.rip;
   const bool in_instruction = rip >= c.before.rip && rip < c.before.rip + c.length;
-  return ours.faulted || (rip >= kCode && rip < kCode + kCodeBytes && !in_instruction);
+  const uint64_t page = kCode - code_base(c.size);
+  return ours.faulted || (rip >= page && rip < page + kCodeBytes && !in_instruction);
 }
 
 std::string_view mnemonic_of(const emu::Insn& insn) {
@@ -124,7 +125,7 @@ void Comparison::run(std::span<const Form> forms, uint64_t cases, uint64_t seed)
 void Comparison::run_case(const Form& form, Random& random) {
   const auto ours_memory = ours_.memory();
   const auto host_memory = host_.memory();
-  Case c = make_case(form, random, ours_memory, host_memory);
+  Case c = make_case(form, random, host_.has_segments(), ours_memory, host_memory);
   emu::Insn insn;
   const Outcome ours = ours_.execute(c, insn);
   if (!safe_on_host(ours)) {

@@ -44,6 +44,25 @@ SegmentState flat_segment(uint16_t selector, uint32_t rights) {
   return {.base = 0, .limit = 0xFFFFFFFF, .rights = {rights}, .selector = selector};
 }
 
+SegmentState small_segment(uint16_t selector, uint32_t rights, uint64_t base, uint64_t bytes) {
+  const auto limit = static_cast<uint32_t>(bytes - 1);
+  return {.base = base, .limit = limit, .rights = {rights}, .selector = selector};
+}
+
+SegmentState code_segment(CodeSize size) {
+  switch (size) {
+    case CodeSize::bits16: return small_segment(0x0F, 0x00FB, kCode, kCodeBytes);
+    case CodeSize::bits32: return flat_segment(0x23, 0xC0FB);
+    case CodeSize::bits64: return flat_segment(0x33, 0xA0FB);
+  }
+  return {};
+}
+
+SegmentState data_segment(CodeSize size) {
+  return size == CodeSize::bits16 ? small_segment(0x17, 0x00F3, kWindow, kMappedBytes)
+                                  : flat_segment(0x2B, 0xC0F3);
+}
+
 }  // namespace
 
 struct OurProcessor::Machine {
@@ -81,9 +100,8 @@ struct OurProcessor::Machine {
     s.efer = arch::efer::lme | arch::efer::lma | arch::efer::nxe | arch::efer::sce;
     s.xcr0 = 7;
     s.cpl = 3;
-    for (auto& segment : s.segments) segment = flat_segment(0x2B, 0xC0F3);
-    s.segments[arch::cs] =
-        code == CodeSize::bits64 ? flat_segment(0x33, 0xA0FB) : flat_segment(0x23, 0xC0FB);
+    for (auto& segment : s.segments) segment = data_segment(code);
+    s.segments[arch::cs] = code_segment(code);
     s.segments[arch::fs] = flat_segment(0, arch::kUnusableSegment);
     s.segments[arch::gs] = flat_segment(0, arch::kUnusableSegment);
     s.segments[arch::gs].base = kWindow + kGsOffset;

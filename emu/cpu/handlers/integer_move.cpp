@@ -125,9 +125,9 @@ Handler select_movbe(const Decoded& d) {
   });
 }
 
-// MOVNTI m, r
+// MOVNTI m, r: 32 bits unless REX.W, in 16-bit code as well
 Handler select_movnti(const Decoded& d) {
-  return for_word_width(d.operand_size,
+  return for_word_width(d.operands[1].bits / 8u,
                         []<class T>() -> Handler { return mov<T, Place::mem, Place::reg>; });
 }
 
