@@ -14,9 +14,15 @@ constexpr std::uint32_t kVersion = 10U << 16;
 // Vectors for interrupt remapping are not exposed.
 constexpr std::uint32_t kRemapVectors = 0;
 
+// Privileges whose MSRs this hypervisor does not have: a guest that saw them would get #GP.
+constexpr std::uint64_t kNothingBehind = tlfs::mask_of(tlfs::Privilege::access_debug_msrs) |
+                                         tlfs::mask_of(tlfs::Privilege::access_reenlightenment) |
+                                         tlfs::mask_of(tlfs::Privilege::access_tsc_invariant);
+
 CpuidLeaf features(const Partition& partition) {
-  return {.eax = static_cast<std::uint32_t>(partition.privileges),
-          .ebx = static_cast<std::uint32_t>(partition.privileges >> 32),
+  const std::uint64_t shown = partition.privileges & ~kNothingBehind;
+  return {.eax = static_cast<std::uint32_t>(shown),
+          .ebx = static_cast<std::uint32_t>(shown >> 32),
           .edx = tlfs::kXmmInput | tlfs::kGuestIdle | tlfs::kFrequencyMsrs | tlfs::kCrashMsrs |
                  tlfs::kXmmOutput | tlfs::kDirectTimers};
 }

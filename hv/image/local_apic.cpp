@@ -73,12 +73,7 @@ std::uint8_t highest_in_service() {
 
 void end_of_interrupt() { write_msr(x2apic::end_of_interrupt, 0); }
 
-bool interrupt_requested() {
-  for (std::uint32_t word = 0; word < 8; ++word) {
-    if (read_msr(x2apic::request + word) != 0) return true;
-  }
-  return false;
-}
+bool interrupt_requested(std::uint32_t word) { return read_msr(x2apic::request + word) != 0; }
 
 void send_interrupt(std::uint32_t apic_id, std::uint8_t vector) {
   write_msr(x2apic::interrupt_command, (std::uint64_t{apic_id} << 32) | vector);

@@ -21,8 +21,9 @@ struct Processor {
   VpContext* last_child{};    // the child that had its turn last
   std::uint64_t slice_end{};  // when the current one's turn is over, by the TSC
   bool nmi_pending{};
-  std::uint64_t armed{};   // what the physical timer is set to
-  bool level_owed[256]{};  // level vectors ended by the root, not yet at the physical APIC
+  std::uint32_t request_word{};  // of the physical request register, looked at last
+  std::uint64_t armed{};         // what the physical timer is set to
+  bool level_owed[256]{};        // level vectors ended by the root, not yet at the physical APIC
 };
 
 inline Processor& this_processor() {
