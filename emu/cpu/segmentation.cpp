@@ -81,6 +81,10 @@ void load_real_segment(Cpu& cpu, uint8_t segment, uint16_t selector) {
   } else if (segment == arch::cs) {
     // Real mode keeps limits and rights of data segments; CS becomes writable, readable code.
     s.rights = SegmentRights{0x9B};
+  } else if (s.rights.unusable()) {
+    // What a null selector of protected mode left behind.
+    s.limit = 0xFFFF;
+    s.rights = SegmentRights{0x93};
   }
   cpu.context_changed();
 }

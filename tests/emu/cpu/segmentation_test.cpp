@@ -241,3 +241,14 @@ TEST_CASE("real mode keeps a large limit that protected mode loaded", "[segments
   CHECK(r.s().segments[arch::ds].limit == 0xFFFFFFFF);
   CHECK(r.s().segments[arch::ds].base == 0x10000);
 }
+
+TEST_CASE("a null segment of protected mode is usable once real mode has loaded it", "[segments]") {
+  Rig r;
+  r.real_mode();
+  r.s().segments[arch::ds] = {0, 0, {arch::kUnusableSegment}, 0};
+  r.s().regs[arch::rax] = 0x2000;
+  r.poke<uint8_t>(Rig::kData + 5, 0x5A);
+  r.run({0x8E, 0xD8, 0xA0, 5, 0, 0xF4});
+  CHECK(r.vector() == -1);
+  CHECK((r.s().regs[arch::rax] & 0xFF) == 0x5A);
+}
