@@ -7,28 +7,37 @@
 
 namespace vitrine::hv {
 
-// 256 bits, one per vector, as the IRR, ISR and TMR have them.
+// 256 bits, one per vector, as the IRR, ISR and TMR have them; and which of the eight words are not 0,
+// because the highest member is asked for at every VM entry.
 class VectorSet {
  public:
   constexpr bool test(std::uint8_t vector) const {
     return (words_[vector / 32] >> (vector % 32) & 1) != 0;
   }
-  constexpr void set(std::uint8_t vector) { words_[vector / 32] |= 1U << (vector % 32); }
-  constexpr void clear(std::uint8_t vector) { words_[vector / 32] &= ~(1U << (vector % 32)); }
+  constexpr void set(std::uint8_t vector) {
+    words_[vector / 32] |= 1U << (vector % 32);
+    used_ |= 1U << (vector / 32);
+  }
+  constexpr void clear(std::uint8_t vector) {
+    words_[vector / 32] &= ~(1U << (vector % 32));
+    if (words_[vector / 32] == 0) used_ &= ~(1U << (vector / 32));
+  }
   constexpr void assign(std::uint8_t vector, bool on) { on ? set(vector) : clear(vector); }
   // The highest member, 0 for none: vectors below 16 are never accepted.
   constexpr std::uint8_t highest() const {
-    for (unsigned word = 8; word-- > 0;) {
-      if (words_[word] == 0) continue;
-      return static_cast<std::uint8_t>(word * 32 + 31 -
-                                       static_cast<unsigned>(__builtin_clz(words_[word])));
-    }
-    return 0;
+    if (used_ == 0) return 0;
+    const unsigned word = top_bit(used_);
+    return static_cast<std::uint8_t>(word * 32 + top_bit(words_[word]));
   }
   constexpr std::uint32_t word(unsigned index) const { return words_[index]; }
 
  private:
+  static constexpr unsigned top_bit(std::uint32_t word) {
+    return 31U - static_cast<unsigned>(__builtin_clz(word));
+  }
+
   std::array<std::uint32_t, 8> words_{};
+  std::uint32_t used_{};
 };
 
 // SDM "Local Vector Table", in the order of the registers 0x32 to 0x37.
