@@ -260,6 +260,20 @@ TEST_CASE("an interrupt ends an attempt of a rep call, but never before its firs
   CHECK(answer.attempts == 5);
 }
 
+TEST_CASE("a call waits for the processor that holds the tree", "[hv]") {
+  Machine machine(2);
+  machine.hv.tree_lock.holder = 2;  // the second processor
+  unsigned waited = 0;
+  machine.on_pause = [&] {
+    if (++waited == 5) machine.hv.tree_lock.holder = 0;
+  };
+  tl::PartitionOutput out;
+  CHECK(machine.call(Call::get_partition_id, tl::Nothing{}, out).status == Status::success);
+  CHECK(waited == 5);
+  CHECK(machine.hv.tree_lock.holder == 0);
+  CHECK(machine.hv.processor(0).held == hv::LockRank::none);
+}
+
 TEST_CASE("every row of the call table has the sizes the TLFS gives", "[hv]") {
   const auto row = [](Call code) { return *hv::find_call_row(static_cast<std::uint16_t>(code)); };
   CHECK(hv::call_table().size() == 42);

@@ -12,8 +12,8 @@ namespace {
 namespace tl = hv::tlfs;
 using State = tl::EventLogBufferState;
 
-constexpr std::uint64_t kSource = 4;                // partition_life, type 0
-constexpr std::uint64_t kLocalSource = 1 << 22;     // scheduler, type 1
+constexpr std::uint64_t kSource = 4;             // partition_life, type 0
+constexpr std::uint64_t kLocalSource = 1 << 22;  // scheduler, type 1
 constexpr std::uint64_t kSimp = 5;
 constexpr std::uint64_t kSiefp = 6;
 // 72 bytes of header, entries of 32: the buffer holds 125 and completes with the 126th.
@@ -155,7 +155,8 @@ TEST_CASE("without a free buffer events are lost and counted in the next one", "
   CHECK(log.group().channels[0].events_lost == 0);
 }
 
-TEST_CASE("a ready message that no root processor can take waits, and flush succeeds", "[hv][0x0068]") {
+TEST_CASE("a ready message that no root processor can take waits, and flush succeeds",
+          "[hv][0x0068]") {
   Machine m;
   EventLogScene log{m};
   hv::VirtualProcessor& root = *m.root().vp;
@@ -222,7 +223,7 @@ TEST_CASE("flush refuses by the buffer's state", "[hv][0x0068]") {
   CHECK(log.flush(0) == Status::success);           // InUse
   CHECK(log.flush(0) == Status::operation_denied);  // Ready
   CHECK(log.unmap(1) == Status::success);
-  CHECK(log.flush(1) == Status::operation_denied);  // Standby
+  CHECK(log.flush(1) == Status::operation_denied);   // Standby
   CHECK(log.flush(4) == Status::invalid_parameter);  // beyond the maximum
   CHECK(log.remove(1) == Status::success);
   CHECK(log.flush(1) == Status::invalid_parameter);  // never created, or no more
@@ -234,10 +235,10 @@ TEST_CASE("flush: caller, type, group, index, state, in this order", "[hv][0x006
   const auto by = [&](Guest& guest, std::uint32_t type, std::uint32_t index) {
     return m.fast(guest, Call::flush_event_log_buffer, tl::EventLogBufferInput{type, index}).status;
   };
-  CHECK(by(child, 9, 9) == Status::access_denied);         // not root, and a bad type
-  CHECK(by(child, 0, 9) == Status::access_denied);         // not root, and no group
-  CHECK(by(m.root(), 9, 9) == Status::invalid_parameter);  // a bad type, and so no group
-  CHECK(by(m.root(), 0, 999) == Status::operation_denied); // no group, and a bad index
+  CHECK(by(child, 9, 9) == Status::access_denied);          // not root, and a bad type
+  CHECK(by(child, 0, 9) == Status::access_denied);          // not root, and no group
+  CHECK(by(m.root(), 9, 9) == Status::invalid_parameter);   // a bad type, and so no group
+  CHECK(by(m.root(), 0, 999) == Status::operation_denied);  // no group, and a bad index
   EventLogScene log{m};
   log.ready();
   CHECK(by(m.root(), 0, 999) == Status::invalid_parameter);
@@ -340,7 +341,8 @@ TEST_CASE("a mapped buffer's page list must fit behind the output address", "[hv
   Guest guest = m.root();
   guest.output += kPageSize - 16;
   const tl::EventLogBufferInput in{0, 0};
-  CHECK(m.call(guest, Call::map_event_log_buffer, Machine::bytes(in), {}).status == Status::invalid_alignment);
+  CHECK(m.call(guest, Call::map_event_log_buffer, Machine::bytes(in), {}).status ==
+        Status::invalid_alignment);
   CHECK(log.state(0) == State::standby);
   std::vector<std::uint64_t> pages(4);
   CHECK(log.map(0, &pages) == Status::success);
@@ -352,8 +354,8 @@ TEST_CASE("pages of an event-log buffer cannot be deposited", "[hv][0x0048]") {
   EventLogScene log{m};
   log.ready();
   const std::uint64_t page = log.buffer(0).pages / kPageSize;
-  const Answer answer =
-      m.rep(m.root(), Call::deposit_memory, tl::PartitionInput{tl::kSelf}, std::vector{tl::GpaPageElement{page}});
+  const Answer answer = m.rep(m.root(), Call::deposit_memory, tl::PartitionInput{tl::kSelf},
+                              std::vector{tl::GpaPageElement{page}});
   CHECK(answer.status == Status::object_in_use);
 }
 

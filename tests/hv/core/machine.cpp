@@ -35,7 +35,10 @@ struct FakePlatform {
     --quiet;
     return false;
   }
-  static void pause(void*, std::uint32_t) { throw std::logic_error("a lock was never released"); }
+  static void pause(void* context, std::uint32_t) {
+    if (!of(context).on_pause) throw std::logic_error("a lock was never released");
+    of(context).on_pause();
+  }
   static void request_interrupt(void* context, VirtualProcessor& vp, std::uint8_t vector,
                                 bool auto_eoi) {
     of(context).interrupts.push_back({vp.partition_id, vp.index, vector, auto_eoi});

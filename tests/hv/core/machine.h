@@ -156,7 +156,8 @@ class Machine {
   std::uint64_t quiet_units = ~std::uint64_t{0};
   // VPs that do not leave their processor when asked, by index, and how often they refuse.
   unsigned refuse_park = 0;
-  bool deliver_interrupts = true;
+  // Called while a lock is waited for; without it, waiting is an error.
+  std::function<void()> on_pause;
 
   // Empty, or the first thing that does not add up: pools, free lists, page records, translations.
   std::string check() const;

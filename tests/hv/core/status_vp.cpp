@@ -86,7 +86,6 @@ tl::PartitionId child_with_deposited_page(Machine& m, std::uint64_t gpa_page) {
 }
 
 constexpr std::uint64_t kExternal = 7;
-constexpr std::uint32_t kRax = 0x20000;
 constexpr std::uint32_t kCr3 = 0x40002;
 
 // clang-format off
