@@ -2,12 +2,17 @@
 #include "emu/machine/board.h"
 
 #include "emu/arch/cpuid_profile.h"
+#include "emu/arch/require.h"
+#include "emu/devices/acpi_tables.h"
+#include "emu/machine/memory_map.h"
 
 namespace vitrine::emu {
 
 namespace {
 
 constexpr unsigned kTimerIrq = 0;
+constexpr unsigned kHpetInput = 20;      ///< I/O APIC input of its first timer; the DSDT names none
+constexpr unsigned kFirstPciInput = 16;  ///< links A to D
 
 }  // namespace
 
@@ -24,9 +29,19 @@ Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEve
       ioapic_(apic_bus_, static_cast<uint8_t>(config.processors)),
       pic_(Line{&external_interrupt_, 0}),
       isa_(pic_, ioapic_),
-      pit_(events, time_, Line{&isa_, kTimerIrq}),
-      rtc_(events, time_, Line{&isa_, Rtc::kIrq}, config.rtc_seconds),
+      legacy_timers_(*this),
+      pit_(events, time_, Line{&legacy_timers_, kTimerIrq}),
+      rtc_(events, time_, Line{&legacy_timers_, Rtc::kIrq}, config.rtc_seconds),
       power_(events, time_, Line{&isa_, Power::kSciIrq}, verdict_),
+      hpet_(events, time_,
+            HpetWiring{.irq = Line{&ioapic_, kHpetInput},
+                       .legacy_timer = Line{&isa_, kTimerIrq},
+                       .legacy_rtc = Line{&isa_, Rtc::kIrq},
+                       .msi = &apic_bus_}),
+      pci_(bus, Line{&ioapic_, kFirstPciInput}),
+      i8042_(Line{&isa_, I8042::kIrq}, verdict_, nullptr),
+      fw_cfg_({.processors = config.processors, .ram_bytes = config.memory_bytes}),
+      test_device_(Line{&ioapic_, 0}),
       uart_(events, time_, Line{&isa_, Uart::kCom1Irq}, &serial_line_),
       debug_port_(&debug_line_),
       exit_port_(verdict_) {
@@ -41,10 +56,10 @@ Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEve
                             .timer_hz = profile.crystal_hz};
     apics_.push_back(std::make_unique<LocalApic>(i, wiring));
   }
-  apic_bus_.add_eoi_target(ioapic_);
   for (const auto& apic : apics_) chips_.push_back(apic.get());
   for (Device* chip : std::initializer_list<Device*>{&apic_bus_, &ioapic_, &pic_, &pit_, &rtc_,
-                                                     &power_, &uart_, &debug_port_,
+                                                     &power_, &hpet_, &pci_, &i8042_, &fw_cfg_,
+                                                     &test_device_, &uart_, &debug_port_,
                                                      &exit_port_}) {
     chips_.push_back(chip);
   }
@@ -62,8 +77,22 @@ void Board::map_devices() {
   bus_.map_ports(Pit::kSystemControlPort, 1, pit_, Pit::kSystemControlOffset);
   bus_.map_ports(Rtc::kPort, Rtc::kPorts, rtc_);
   bus_.map_ports(Power::kEventPort, Power::kBlockPorts, power_);
-  bus_.map_ports(Power::kResetPort, 1, power_, Power::kResetOffset);
   bus_.map_ports(Power::kSmiPort, 1, power_, Power::kSmiOffset);
+  bus_.map({Hpet::kDefaultPage, kPageSize, BusRange::Kind::device, 0, &hpet_});
+  bus_.map_ports(PciHost::kPort, PciHost::kPorts, pci_);
+  // 0xCF9 lies inside mechanism 1's ports and belongs to the reset control.
+  bus_.map_ports(Power::kResetPort, 1, power_, Power::kResetOffset);
+  bus_.map_ports(I8042::kDataPort, 1, i8042_, I8042::kDataOffset);
+  bus_.map_ports(I8042::kCommandPort, 1, i8042_, I8042::kCommandOffset);
+  bus_.map_ports(I8042::kFastA20Port, 1, i8042_, I8042::kFastA20Offset);
+  if (config_.test_board) {
+    bus_.map_ports(FwCfg::kPort, FwCfg::kPorts, fw_cfg_);
+    bus_.map_ports(TestDevice::kPort, TestDevice::kPorts, test_device_);
+    bus_.map_ports(TestDevice::kLinePort, TestDevice::kLines, test_device_,
+                   TestDevice::kLineOffset);
+    bus_.map({TestDevice::kMemory, TestDevice::kMemorySize, BusRange::Kind::device, 0,
+              &test_device_, TestDevice::kMemoryOffset});
+  }
   bus_.map_ports(Uart::kCom1, Uart::kPorts, uart_);
   bus_.map_ports(DebugPort::kPort, DebugPort::kPorts, debug_port_);
   bus_.map_ports(ExitPort::kPort, ExitPort::kPorts, exit_port_);
@@ -75,7 +104,13 @@ void Board::reset(Cycle now) {
   apics_.front()->set_virtual_wire(now);
 }
 
-Hpa Board::write_acpi_tables() { return Hpa{}; }
+Hpa Board::write_acpi_tables() {
+  const AcpiConfig config{.processors = config_.processors, .base = kAcpiArea};
+  const auto tables = acpi_tables(config);
+  require(tables.size() <= kAcpiAreaSize, "the ACPI tables fit their area");
+  bus_.write_block(config.base, tables);
+  return config.base;
+}
 
 void Board::ExternalInterrupt::set_line(unsigned, bool level, Cycle now) {
   board.apics_.front()->set_line(LocalApic::kLint0, level, now);
@@ -88,8 +123,10 @@ void Board::TextLine::output(std::span<const uint8_t> bytes) {
 }
 
 void Board::receive(InputPort port, std::span<const uint8_t> bytes, Cycle now) {
-  if (port != InputPort::serial) return;
-  for (const uint8_t byte : bytes) uart_.receive(byte, now);
+  for (const uint8_t byte : bytes) {
+    if (port == InputPort::serial) uart_.receive(byte, now);
+    if (port == InputPort::keyboard) i8042_.receive(byte, now);
+  }
 }
 
 bool Board::interrupt_pending(uint32_t processor) { return apics_[processor]->pending(); }

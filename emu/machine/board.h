@@ -12,13 +12,18 @@
 #include "emu/devices/apic_bus.h"
 #include "emu/devices/debug_port.h"
 #include "emu/devices/exit_port.h"
+#include "emu/devices/fw_cfg.h"
+#include "emu/devices/hpet.h"
+#include "emu/devices/i8042.h"
 #include "emu/devices/ioapic.h"
 #include "emu/devices/local_apic.h"
+#include "emu/devices/pci.h"
 #include "emu/devices/pic.h"
 #include "emu/devices/pit.h"
 #include "emu/devices/power.h"
 #include "emu/devices/rtc.h"
 #include "emu/devices/sinks.h"
+#include "emu/devices/test_device.h"
 #include "emu/devices/uart.h"
 #include "emu/machine/config.h"
 #include "emu/machine/input_log.h"
@@ -94,6 +99,14 @@ class Board final {
       ioapic.set_line(line == 0 ? 2 : line, level, now);
     }
   };
+  /// The PIT and the RTC, silent while the HPET has taken their requests over.
+  struct LegacyTimers final : LineTarget {
+    Board& board;
+    explicit LegacyTimers(Board& b) : board(b) {}
+    void set_line(unsigned line, bool level, Cycle now) override {
+      if (!board.hpet_.legacy_replacement()) board.isa_.set_line(line, level, now);
+    }
+  };
   /// What local APICs do to their processors, and the clocks they ask for.
   struct Processors final : ApicClient, TscClock {
     BoardEvents& machine;
@@ -143,10 +156,16 @@ class Board final {
   Ioapic ioapic_;
   Pic pic_;
   IsaLines isa_;
+  LegacyTimers legacy_timers_;
   std::vector<std::unique_ptr<LocalApic>> apics_;
   Pit pit_;
   Rtc rtc_;
   Power power_;
+  Hpet hpet_;
+  PciHost pci_;
+  I8042 i8042_;
+  FwCfg fw_cfg_;
+  TestDevice test_device_;
   Uart uart_;
   DebugPort debug_port_;
   ExitPort exit_port_;
