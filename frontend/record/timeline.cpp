@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kCycleWidth = 15;
 constexpr size_t kShownPhases = 8;
+/// Of a long series of attempts the first few and the last are shown in full.
+constexpr size_t kFirstAttempts = 3;
 
 std::string pad_left(const std::string& text, size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
@@ -103,40 +105,66 @@ std::string hypercall_line(const HypercallEvent& call) {
   return out + ", " + grouped(call.cycles()) + " cycles";
 }
 
+namespace {
+
+std::string attempt_text(const Attempt& attempt, size_t number) {
+  std::string out = "  attempt " + std::to_string(number) + " at cycle " +
+                    grouped(attempt.begin.value) + ": " + grouped(attempt.end - attempt.begin) +
+                    " cycles\n";
+  for (const Phase& phase : largest(attempt.phases)) {
+    out += "    " + pad_right(phase.name, 30) + pad_left(grouped(phase.cycles), 10) + " cycles";
+    if (phase.instructions != 0) out += ", " + grouped(phase.instructions) + " instructions";
+    out += "\n";
+  }
+  return out;
+}
+
+/// What happened between two attempts: the cycles, and the interrupts the caller took.
+std::string between_text(const HypercallEvent& call, const Attempt& before, const Attempt& after) {
+  std::string out = "  between" + pad_left(grouped(after.begin - before.end), 36) + " cycles";
+  for (const InterruptEvent& event : call.interrupts) {
+    if (event.cycle < before.end || event.cycle > after.begin) continue;
+    out += "; interrupt " + hex(event.vector) + " at cycle " + grouped(event.cycle.value) +
+           " with RIP " + hex(event.interrupted_rip) +
+           (event.interrupted_rip == call.place.rip ? ", on the VMCALL" : "");
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
 std::string waterfall(const HypercallEvent& call) {
   std::string out = std::string(hypercall_name(call.code())) + ": " +
                     std::to_string(call.attempts.size()) + " attempts, " +
                     grouped(call.cycles()) + " cycles, " +
                     (call.finished ? status_text(call.status()) : "unfinished") + "\n";
   uint64_t sum = 0;
-  size_t interrupt = 0;
-  for (size_t i = 0; i < call.attempts.size(); ++i) {
+  uint64_t hidden = 0;
+  const size_t count = call.attempts.size();
+  for (size_t i = 0; i < count; ++i) {
     const Attempt& attempt = call.attempts[i];
+    uint64_t cycles = attempt.end - attempt.begin;
+    const bool shown = i < kFirstAttempts || i + 1 == count || count <= kFirstAttempts + 2;
     if (i != 0) {
       const uint64_t gap = attempt.begin - call.attempts[i - 1].end;
-      sum += gap;
-      out += "  between" + pad_left(grouped(gap), 36) + " cycles";
-      for (; interrupt < call.interrupts.size() &&
-             call.interrupts[interrupt].cycle <= attempt.begin;
-           ++interrupt) {
-        const InterruptEvent& event = call.interrupts[interrupt];
-        out += "; interrupt " + hex(event.vector) + " at cycle " + grouped(event.cycle.value) +
-               " with RIP " + hex(event.interrupted_rip) +
-               (event.interrupted_rip == call.place.rip ? ", on the VMCALL" : "");
-      }
-      out += "\n";
+      if (shown && hidden == 0) out += between_text(call, call.attempts[i - 1], attempt);
+      cycles += gap;
     }
-    const uint64_t cycles = attempt.end - attempt.begin;
     sum += cycles;
-    out += "  attempt " + std::to_string(i + 1) + " at cycle " + grouped(attempt.begin.value) +
-           ": " + grouped(cycles) + " cycles\n";
-    for (const Phase& phase : largest(attempt.phases)) {
-      out += "    " + pad_right(phase.name, 30) + pad_left(grouped(phase.cycles), 10) + " cycles";
-      if (phase.instructions != 0) out += ", " + grouped(phase.instructions) + " instructions";
-      out += "\n";
+    if (!shown) {
+      hidden += cycles;
+      continue;
     }
+    if (hidden != 0) {
+      const uint64_t gap = attempt.begin - call.attempts[i - 1].end;
+      out += "  attempts " + std::to_string(kFirstAttempts + 1) + " to " + std::to_string(i) +
+             " and what lies between" + pad_left(grouped(hidden + gap), 12) + " cycles, " +
+             std::to_string(call.interrupts.size()) + " interrupts in all\n";
+      hidden = 0;
+    }
+    out += attempt_text(attempt, i + 1);
   }
-  out += "  sum" + pad_left(grouped(sum), 41) + " cycles";
+  out += "  sum" + pad_left(grouped(sum), 40) + " cycles";
   out += sum == call.cycles() ? ", exact\n" : ", NOT the call's cycles\n";
   return out;
 }
