@@ -12,7 +12,6 @@ ui::RunOptions options_for(const std::string& image, const std::string& line) {
   options.image = image;
   options.append = line;
   options.serial = "null";
-  options.memory = "64M";
   ui::finish_options(options);
   return options;
 }

@@ -17,7 +17,6 @@ inline ui::RunOptions options_for(const std::string& image) {
   ui::RunOptions options;
   options.image = image;
   options.serial = "null";
-  options.memory = "64M";
   ui::finish_options(options);
   return options;
 }
