@@ -131,7 +131,10 @@ void initialize(Hypervisor& hv, const Configuration& configuration) {
   Arena arena(hv, configuration.arena);
   hv.page_records = arena.take(record_pages(configuration));
   hv.processors_base = arena.take(pages_for(sizeof(LogicalProcessor) * hv.processors));
-  for (std::uint32_t i = 0; i < hv.processors; ++i) hv.processor(i).index = i;
+  for (std::uint32_t i = 0; i < hv.processors; ++i) {
+    hv.processor(i).index = i;
+    hv.processor(i).next_timer = ~std::uint64_t{0};
+  }
   mark_root_memory(hv, configuration.root_memory);
   create_root(hv, arena);
   for (std::uint32_t i = 0; i < hv.processors; ++i) create_root_vp(hv, arena, i);

@@ -1,4 +1,4 @@
-// Slots.
+// Slots: adding and removing the small records of a partition.
 #include "hv/core/slots.h"
 
 namespace vitrine::hv {

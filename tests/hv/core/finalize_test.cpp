@@ -28,7 +28,7 @@ HypercallFrame finalize_frame(const Machine& machine, Guest& guest, tl::Partitio
 Status result_of(const HypercallFrame& frame) { return HypercallResult{frame.rax}.status(); }
 
 TEST_CASE("finalizing takes as many attempts as its units need slices", "[hv][0x0042]") {
-  for (const std::uint64_t pages : {10, 1000, 100'000}) {
+  for (const std::uint64_t pages : {10ULL, 1000ULL, 100000ULL}) {
     Machine machine;
     const auto child = machine.active_child(16 + pages / 256 + 4);
     machine.map_range(child, 0x1000, pages);

@@ -97,5 +97,81 @@ TEST_CASE("random calls of the root and a child keep every page accounted for", 
   }
 }
 
+// One root processor that takes a child of its own through its whole life, one attempt at a time.
+class Worker {
+ public:
+  Worker(Machine& m, Guest& guest) : m_(m), guest_(guest) {}
+
+  // One VMCALL. True when the life is over.
+  bool step() {
+    if (!in_call_) prepare();
+    if (m_.vmcall(guest_, frame_) == hv::HypercallExit::again) return false;
+    in_call_ = false;
+    const tl::HypercallResult result{frame_.rax};
+    const bool withdrawing = stage_ == 5;
+    CHECK(result.status() == (withdrawing ? Status::no_resources : Status::success));
+    if (stage_ == 0) child_ = m_.at<std::uint64_t>(guest_.output);
+    if (withdrawing) CHECK(result.reps() == kPages);
+    return ++stage_ == 7;
+  }
+
+ private:
+  static constexpr std::uint32_t kPages = 300;
+
+  void prepare() {
+    constexpr Call kLife[] = {Call::create_partition,     Call::deposit_memory,
+                              Call::initialize_partition, Call::map_gpa_pages,
+                              Call::finalize_partition,   Call::withdraw_memory,
+                              Call::delete_partition};
+    const Call call = kLife[stage_];
+    const bool rep = call == Call::deposit_memory || call == Call::map_gpa_pages ||
+                     call == Call::withdraw_memory;
+    const std::uint32_t reps = call == Call::withdraw_memory ? 512 : rep ? kPages : 0;
+    frame_ =
+        m_.frame(guest_, tl::HypercallControl::make(static_cast<std::uint16_t>(call), false, reps));
+    std::uint64_t* const words = &m_.at<std::uint64_t>(guest_.input);
+    words[0] = stage_ == 0 ? 0 : child_;
+    words[1] = 0;
+    words[2] = 7;  // map: rights
+    const std::uint32_t list = call == Call::deposit_memory ? 1 : 3;
+    if (call == Call::deposit_memory || call == Call::map_gpa_pages) {
+      for (std::uint32_t i = 0; i < kPages; ++i) words[list + i] = m_.fresh_page();
+    }
+    in_call_ = true;
+  }
+
+  Machine& m_;
+  Guest& guest_;
+  hv::HypercallFrame frame_{};
+  std::uint64_t child_{};
+  int stage_ = 0;
+  bool in_call_ = false;
+};
+
+TEST_CASE("four processors interleaved at slice boundaries take four children through their lives",
+          "[hv]") {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Random random(seed);
+    Machine m(4);
+    m.deposit(tl::kSelf, 4);
+    std::vector<Worker> workers;
+    for (std::uint32_t i = 0; i < 4; ++i) workers.emplace_back(m, m.root(i));
+    std::vector<bool> done(4);
+    unsigned left = 4;
+    while (left != 0) {
+      const std::size_t at = random.below(4);
+      if (done[at]) continue;
+      m.quiet_units = random.one_in(2) ? random.below(100) : ~std::uint64_t{0};
+      if (workers[at].step()) {
+        done[at] = true;
+        --left;
+      }
+      REQUIRE(m.check() == "");
+    }
+    CHECK(m.hv.partition_count == 1);
+    CHECK(m.hv.root().pool.available == 4);
+  }
+}
+
 }  // namespace
 }  // namespace vitrine::test
