@@ -1,4 +1,4 @@
-// What all processors share: the core's root object, the platform it runs on, and the two kinds of VP.
+// What all processors share: the core's root object, its platform, and the two kinds of VP.
 #pragma once
 
 #include "hv/core/hypervisor.h"

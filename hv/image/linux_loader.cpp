@@ -1,4 +1,4 @@
-// Loads a Linux bzImage as the root kernel. Offsets are those of Linux "The Linux/x86 Boot Protocol".
+// Loads a Linux bzImage as the root kernel; offsets are those of "The Linux/x86 Boot Protocol".
 #include "hv/image/linux_loader.h"
 
 #include "hv/image/console.h"

@@ -48,8 +48,8 @@ void start_local_apic() {
   write_msr(x2apic::spurious, kSoftwareEnable | kSpuriousVector);
   write_msr(x2apic::task_priority, 0);
   write_msr(x2apic::timer, kTimerDeadlineMode | kTimerVector);
-  // The firmware has left the 8259 connected. An exit acknowledges its vector whether the root can take
-  // an interrupt or not, so it stays off until the root itself opens LINT0.
+  // The firmware has left the 8259 connected. An exit acknowledges its vector whether the root can
+  // take an interrupt or not, so it stays off until the root itself opens LINT0.
   write_msr(x2apic::lint0, kMasked | kExternal);
 }
 

@@ -26,7 +26,8 @@ bool level_triggered(std::uint8_t vector);
 // The highest vector in service, 0 for none.
 std::uint8_t highest_in_service();
 void end_of_interrupt();
-// Whether the local APIC holds an undelivered interrupt among the 32 vectors of word `word`, 0 to 7.
+// Whether the local APIC holds an undelivered interrupt among the 32 vectors of word `word`, 0 to
+// 7.
 bool interrupt_requested(std::uint32_t word);
 
 void send_interrupt(std::uint32_t apic_id, std::uint8_t vector);

@@ -19,12 +19,12 @@ namespace {
 constexpr std::uint32_t kX2apicTpr = 0x08;
 constexpr std::uint32_t kX2apicIcr = 0x30;
 
-// --- time and interrupts ---------------------------------------------------------------------------
+// --- time and interrupts -----------------------------------------------------------------------
 
 std::uint64_t platform_tsc(void*) { return read_tsc(); }
 
-// Asked for every unit of work, and eight reads of the local APIC would cost more than the unit: one
-// word of its request register each time, in turn.
+// Asked for every unit of work, and eight reads of the local APIC would cost more than the unit:
+// one word of its request register each time, in turn.
 bool interrupt_waits(void*, std::uint32_t) {
   Processor& processor = this_processor();
   if (processor.armed != 0 && read_tsc() >= processor.armed) return true;
@@ -74,7 +74,7 @@ bool write_apic(void*, VirtualProcessor& vp, std::uint32_t msr, std::uint64_t va
   return write_apic_msr(context_of(vp), apic_msr_of(msr), value);
 }
 
-// --- scheduling ------------------------------------------------------------------------------------
+// --- scheduling --------------------------------------------------------------------------------
 
 // One processor: the run loop looks at every virtual processor again before it enters one.
 void reschedule(void*, VirtualProcessor&) {}
@@ -103,7 +103,7 @@ void reset_partition(void*, Partition& partition) {
 
 void idle(void*, VirtualProcessor& vp) { context_of(vp).halted = context_of(vp).idle = true; }
 
-// --- memory ----------------------------------------------------------------------------------------
+// --- memory ------------------------------------------------------------------------------------
 
 PageSource heap_source() {
   return {.allocate = [](void*) { return allocate_page(); },
@@ -152,8 +152,8 @@ void restore_root_page(void*, std::uint64_t page, bool is_ram, Rights rights) {
   }
 }
 
-// The last table to go is the one the EPTP names: after it nothing may be cached under that name, as
-// the page can become another partition's.
+// The last table to go is the one the EPTP names: after it nothing may be cached under that name,
+// as the page can become another partition's.
 bool release_table(void*, Partition& partition) {
   EptTables& memory = context_of(partition).memory;
   const std::uint64_t eptp = memory.eptp();
@@ -177,7 +177,7 @@ void flush_virtual(void*, Partition& partition, const VirtualFlush& flush) {
   }
 }
 
-// --- objects ---------------------------------------------------------------------------------------
+// --- objects -----------------------------------------------------------------------------------
 
 bool create_partition(void*, Partition& partition) {
   partition.platform_data = hypervisor.address_of(at<void>(partition.platform_pages[0]));
@@ -239,7 +239,7 @@ void destroy_vp(void*, Partition&, VirtualProcessor& vp) {
   vp.platform_data = 0;
 }
 
-// --- registers -------------------------------------------------------------------------------------
+// --- registers ---------------------------------------------------------------------------------
 
 // Makes the VP's VMCS current for a scope, and its swapped state valid in memory.
 class Borrowed {

@@ -68,8 +68,8 @@ void switch_to(VpContext& next) {
   load_swapped_state(next);
 }
 
-// The preemption timer ends a turn that somebody else waits for (SDM "VMX-Preemption Timer": it counts
-// the TSC, shifted).
+// The preemption timer ends a turn that somebody else waits for (SDM "VMX-Preemption Timer": it
+// counts the TSC, shifted).
 void set_preemption_timer(VpContext& vp, const Processor& processor) {
   const bool contended = !vp.is_root || next_child(processor) != nullptr;
   const std::uint32_t pin =

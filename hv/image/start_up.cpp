@@ -1,4 +1,4 @@
-// Start-up of the hypervisor: from the loader's information to the root partition's first instruction.
+// Start-up of the hypervisor: from what the loader told to the first instruction of the root.
 #include <array>
 
 #include "emu/arch/msr.h"

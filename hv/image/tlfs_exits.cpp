@@ -1,4 +1,4 @@
-// Exits whose answer is the hypervisor core's: hypercalls, synthetic MSRs, CPUID leaves, child intercepts.
+// Exits that the hypervisor core answers: hypercalls, synthetic MSRs, CPUID leaves, intercepts.
 #include "hv/image/tlfs_exits.h"
 
 #include "hv/core/gpa_space.h"
@@ -63,7 +63,8 @@ void take_result(VpContext& vp, const HypercallFrame& frame) {
   if (frame.xmm_written) write_xmm(frame);
 }
 
-// TLFS "I/O port accesses" of a partition without an intercept: writes go nowhere, reads see all ones.
+// TLFS "I/O port accesses" of a partition without an intercept: writes go nowhere, reads see all
+// ones.
 void answer_open_port(VpContext& vp, const arch::IoAccess& access) {
   if (access.string()) {
     // Differs: nothing is stored for INS, as there is no device behind any port of a child.

@@ -1,4 +1,4 @@
-// Exits whose answer is the hypervisor core's: hypercalls, synthetic MSRs, CPUID leaves, child intercepts.
+// Exits that the hypervisor core answers: hypercalls, synthetic MSRs, CPUID leaves, intercepts.
 #pragma once
 
 #include <cstdint>

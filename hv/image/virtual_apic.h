@@ -7,8 +7,8 @@
 
 namespace vitrine::hv {
 
-// 256 bits, one per vector, as the IRR, ISR and TMR have them; and which of the eight words are not 0,
-// because the highest member is asked for at every VM entry.
+// 256 bits, one per vector, as the IRR, ISR and TMR have them; and which of the eight words are not
+// 0, because the highest member is asked for at every VM entry.
 class VectorSet {
  public:
   constexpr bool test(std::uint8_t vector) const {

@@ -133,6 +133,10 @@ void skip_instruction();
 
 void raise(VpContext& vp, arch::Vector vector, std::uint32_t error_code = 0);
 
+// The hypervisor owns these bits: the guest reads what it wrote, the processor has them set.
+constexpr std::uint64_t kOwnedCr0 = arch::cr0::ne;
+constexpr std::uint64_t kOwnedCr4 = arch::cr4::vmxe;
+
 // Sets CR0 without the consequences that MOV has.
 void set_cr0(std::uint64_t value);
 // Writes CR0 and CR4 as the guest's own MOV would: false is #GP.

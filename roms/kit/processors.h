@@ -5,8 +5,8 @@
 
 namespace vitrine::kit {
 
-// Called by each other processor, `index` from 1 in the order of arrival, at most 15 of them; when it
-// returns, the processor halts for good.
+// Called by each other processor, `index` from 1 in the order of arrival, at most 15 of them; when
+// it returns, the processor halts for good.
 using ProcessorMain = void (*)(std::uint32_t index);
 
 // Wakes all other processors (SDM "MP Initialization Protocol"). Does not wait for them.

@@ -1,5 +1,4 @@
-// The part of the tour about device interrupts: the serial port's line through the I/O APIC, edge and
-// level, and a synthetic interrupt on top of it.
+// Device interrupts in the tour: the serial line, edge and level, and a synthetic interrupt on top.
 #include "roms/tour/device_interrupts.h"
 
 #include <cstdint>
@@ -91,7 +90,8 @@ void on_sint(InterruptFrame&) {
   kit::end_of_interrupt();
 }
 
-// The transmitter is empty: enabling its interrupt asserts the line. True if exactly one comes of it.
+// The transmitter is empty: enabling its interrupt asserts the line. True if exactly one comes of
+// it.
 bool one_interrupt() {
   const std::uint64_t before = state.serial;
   const std::uint64_t give_up = kit::read_tsc() + tsc_frequency() / 100;

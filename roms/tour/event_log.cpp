@@ -110,7 +110,8 @@ void flush_one_in_use() {
   judge(Rule::release_ready, in_state(index, EventLogBufferState::free));
 }
 
-// A buffer that fills up on its own is Complete and stays so below the threshold; a flush sends it off.
+// A buffer that fills up on its own is Complete and stays so below the threshold; a flush sends it
+// off.
 void flush_one_complete() {
   cause_event();
   const std::uint32_t index = buffer_in_use();

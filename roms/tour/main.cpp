@@ -1,4 +1,4 @@
-// The tour: a root payload that takes a child partition and the event log through their whole lives.
+// The tour: a root payload that takes a child partition and the event log through their lives.
 #include "hv/tlfs/cpuid.h"
 #include "hv/tlfs/msrs.h"
 #include "roms/kit/boot.h"

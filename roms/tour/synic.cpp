@@ -59,7 +59,8 @@ tlfs::Message wait_for_message() {
   }
   tlfs::Message message;
   __builtin_memcpy(&message, at_page<void>(state.message_page), sizeof message);
-  // TLFS "SynIC Message Flags": a message waits behind this one, so ask for it once the slot is empty.
+  // TLFS "SynIC Message Flags": a message waits behind this one, so ask for it once the slot is
+  // empty.
   slot.type = 0;
   asm volatile("mfence" : : : "memory");
   if ((slot.flags & tlfs::Message::kPending) != 0) write(Msr::eom, 0);
