@@ -46,8 +46,8 @@ Result<void, Fault> deliver_real(Cpu& cpu, const Delivery& d) {
   const auto entry = cpu.mmu.read_system<uint32_t>(Gva{s.idtr.base + uint64_t{d.vector} * 4});
   if (!entry) return Err{entry.error()};
   EventStack stack = current_stack(cpu);
-  for (const uint64_t value : {d.flags_image, uint64_t{s.segments[arch::cs].selector},
-                               d.return_rip}) {
+  for (const uint64_t value :
+       {d.flags_image, uint64_t{s.segments[arch::cs].selector}, d.return_rip}) {
     if (const auto pushed = stack.push(cpu, value & 0xFFFF, 2); !pushed) return pushed;
   }
   s.regs[arch::rsp] = stack.sp;
@@ -131,8 +131,8 @@ Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
     return Err{code_fault(Vector::general_protection, target->selector, d)};
   }
   const unsigned width = (type & 8) != 0 ? 4 : 2;
-  const uint64_t offset = width == 4 ? gate.gate_offset() & 0xFFFFFFFF
-                                     : gate.gate_offset() & 0xFFFF;
+  const uint64_t offset =
+      width == 4 ? gate.gate_offset() & 0xFFFFFFFF : gate.gate_offset() & 0xFFFF;
   const bool inward = target->cpl < s.cpl;
 
   EventStack stack = current_stack(cpu);
@@ -230,8 +230,8 @@ Result<void, Fault> deliver_long(Cpu& cpu, const Delivery& d) {
   load_code_segment(cpu, target->selector, target->descriptor, target->cpl);
   if (inward) {
     const uint32_t rights = arch::kUnusableSegment | target->cpl << 5;
-    s.segments[arch::ss] = SegmentState{0, 0, arch::SegmentRights{rights},
-                                        static_cast<uint16_t>(target->cpl)};
+    s.segments[arch::ss] =
+        SegmentState{0, 0, arch::SegmentRights{rights}, static_cast<uint16_t>(target->cpl)};
   }
   s.regs[arch::rsp] = stack.sp;
   s.set_rip(gate.gate_offset());
@@ -295,10 +295,10 @@ void Cpu::deliver_exception(const Fault& raised) {
     d.return_rip = rip;
     d.flags_image = state.rflags();
     if (pushes_resume_flag(current.vector)) d.flags_image |= rflags::rf;
-    vmx::begin_vectoring(*this,
-                         interruption_information(d.vector, EventType::hardware_exception,
-                                                  current.has_error_code),
-                         current.error_code, 0);
+    vmx::begin_vectoring(
+        *this,
+        interruption_information(d.vector, EventType::hardware_exception, current.has_error_code),
+        current.error_code, 0);
     const auto delivered = deliver(*this, d);
     if (delivered) {
       vmx::end_vectoring(*this);

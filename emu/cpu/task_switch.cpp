@@ -21,10 +21,10 @@ constexpr uint32_t kTypeWide = 8, kTypeBusy = 2;
 
 /// Where the fields of a TSS lie (SDM "32-Bit TSS", "16-Bit TSS").
 struct TssLayout {
-  uint32_t width;      ///< of a register slot
-  uint32_t cr3;        ///< 0: none
-  uint32_t rip;        ///< followed by flags and the eight registers
-  uint32_t segments;   ///< ES CS SS DS (FS GS)
+  uint32_t width;     ///< of a register slot
+  uint32_t cr3;       ///< 0: none
+  uint32_t rip;       ///< followed by flags and the eight registers
+  uint32_t segments;  ///< ES CS SS DS (FS GS)
   uint32_t segment_count;
   uint32_t ldt;
   uint32_t size;

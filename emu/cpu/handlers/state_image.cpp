@@ -238,8 +238,7 @@ void restore_components(Cpu& cpu, const Insn& insn, const StateArea& area, uint6
 
 template <bool supervisor_form>
 Flow xrstor(Cpu& cpu, const Insn& insn) {
-  if (const Flow f = xsave_entry(cpu, insn, supervisor_form, Intercept::xrstors);
-      f != Flow::next) {
+  if (const Flow f = xsave_entry(cpu, insn, supervisor_form, Intercept::xrstors); f != Flow::next) {
     return f;
   }
   const uint64_t asked = requested(cpu, supervisor_form);

@@ -51,10 +51,10 @@ TEST_CASE("a far JMP refuses what the level rules refuse", "[far]") {
     int vector;
     uint64_t error;
   };
-  const Case c = GENERATE(Case{0, 13, 0}, Case{Rig::kCode3, 13, Rig::kCode3},
-                          Case{Rig::kData0, 13, Rig::kData0}, Case{0x108, 13, 0x108},
-                          Case{Rig::kTssSelector, 13, Rig::kTssSelector},
-                          Case{Rig::kSpare, 11, Rig::kSpare});
+  const Case c =
+      GENERATE(Case{0, 13, 0}, Case{Rig::kCode3, 13, Rig::kCode3},
+               Case{Rig::kData0, 13, Rig::kData0}, Case{0x108, 13, 0x108},
+               Case{Rig::kTssSelector, 13, Rig::kTssSelector}, Case{Rig::kSpare, 11, Rig::kSpare});
   r.descriptor(Rig::kSpare, Rig::kFlatCode64 & ~(1ull << 47));
   far_pointer(r, c.selector, kTarget);
   jump(r);
@@ -138,8 +138,7 @@ TEST_CASE("a 32-bit call gate copies its parameters", "[far]") {
   CHECK(r.frame(5, 4) == (Rig::kData3 | 3));
 }
 
-TEST_CASE("JMP through a gate cannot change the level; CALL to conforming code keeps it",
-          "[far]") {
+TEST_CASE("JMP through a gate cannot change the level; CALL to conforming code keeps it", "[far]") {
   Rig r;
   r.protected_mode(3);
   SECTION("JMP") {
@@ -178,7 +177,8 @@ TEST_CASE("real-mode far CALL and RET", "[far]") {
 TEST_CASE("far RET to an outer level drops inner data segments", "[far]") {
   Rig r;
   r.protected_mode();
-  push_frame(r, {Rig::kCode + 0x100, Rig::kCode3 | 3, 0xAA, 0xBB, Rig::kStack3, Rig::kData3 | 3}, 4);
+  push_frame(r, {Rig::kCode + 0x100, Rig::kCode3 | 3, 0xAA, 0xBB, Rig::kStack3, Rig::kData3 | 3},
+             4);
   r.run({0xCA, 8, 0}, 1);
   CHECK(r.s().cpl == 3);
   CHECK(r.s().rip() == Rig::kCode + 0x100);

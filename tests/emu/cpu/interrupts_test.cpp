@@ -113,7 +113,6 @@ TEST_CASE("a contributory fault while delivering one is a double fault", "[inter
   // #GP's gate is absent: #NP while delivering #GP.
   r.poke<uint64_t>(Rig::kIdt + 13 * 16, Rig::gate(Rig::kCode0, 0, 14, 0) & ~(1ull << 47));
   SECTION("#GP then #NP is #DF(0)") {
-    r.run({0xCD, 0x40 + 0xC0 - 0xC0, 0x90}, 1);
     r.s().idtr.limit = 0x3FF;
     r.run({0xCD, 0x80});
     REQUIRE(r.vector() == 8);
@@ -174,13 +173,22 @@ TEST_CASE("protected mode: frames of 32- and 16-bit gates, with and without a st
     CHECK(r.frame(0, 2) == (Rig::kCode + 2) % 0x10000);
     CHECK(r.s().regs[arch::rsp] == Rig::kStack0 - 0x100 - 6);
   }
-  SECTION("an unusable inner stack selector is #TS") {
+  SECTION("without a usable inner stack nothing can be delivered: triple fault") {
     r.protected_mode(3);
     r.poke<uint32_t>(Rig::kTss + 8, Rig::kData3);
-    r.idt32(10, 14, 0, Rig::kCode0);
     r.run({0xF4}, 5);
-    // #GP cannot be delivered inward, nor #TS, nor #DF.
     CHECK(r.ports.triple_faults == 1);
+  }
+  SECTION("an inner stack selector of the wrong level is #TS, delivered on another one") {
+    r.protected_mode(3);
+    r.poke<uint32_t>(Rig::kTss + 8, Rig::kData3);
+    r.idt32(0x40, 14, 3);
+    r.idt32(10, 14, 0, Rig::kCode1);
+    r.run({0xCD, 0x40}, 1);
+    CHECK(r.s().rip() == Rig::kHandlers + 10 * 16);
+    CHECK(r.s().cpl == 1);
+    CHECK(r.frame(0, 4) == Rig::kData3);
+    CHECK(r.frame(1, 4) == Rig::kCode);
   }
 }
 

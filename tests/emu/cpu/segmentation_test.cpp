@@ -24,11 +24,11 @@ TEST_CASE("a data-segment load makes its checks in the manual's order", "[segmen
   r.protected_mode(3);
   r.descriptor(Rig::kSpare, (Rig::kFlatData | Rig::dpl(3)) & ~(1ull << 47));
   r.descriptor(Rig::kSpare2, (0x00CF99000000FFFF | Rig::dpl(3)));  // execute-only
-  const Load l = GENERATE(Load{0, -1, 0}, Load{3, -1, 0}, Load{Rig::kData3 | 3, -1, 0},
-                          Load{Rig::kCode3 | 3, -1, 0}, Load{Rig::kData0, 13, Rig::kData0},
-                          Load{Rig::kSpare | 3, 11, Rig::kSpare}, Load{Rig::kSpare2 | 3, 13, Rig::kSpare2},
-                          Load{Rig::kTssSelector, 13, Rig::kTssSelector}, Load{0x100, 13, 0x100},
-                          Load{0x0C, 13, 0x0C}, Load{Rig::kConforming | 3, -1, 0});
+  const Load l = GENERATE(
+      Load{0, -1, 0}, Load{3, -1, 0}, Load{Rig::kData3 | 3, -1, 0}, Load{Rig::kCode3 | 3, -1, 0},
+      Load{Rig::kData0, 13, Rig::kData0}, Load{Rig::kSpare | 3, 11, Rig::kSpare},
+      Load{Rig::kSpare2 | 3, 13, Rig::kSpare2}, Load{Rig::kTssSelector, 13, Rig::kTssSelector},
+      Load{0x100, 13, 0x100}, Load{0x0C, 13, 0x0C}, Load{Rig::kConforming | 3, -1, 0});
   r.s().regs[arch::rax] = l.selector;
   r.run({0x8E, 0xD8}, l.vector < 0 ? 1 : 5);
   CHECK(r.vector() == l.vector);
@@ -43,9 +43,10 @@ TEST_CASE("a stack-segment load wants a writable segment of exactly this level",
   Rig r;
   r.protected_mode();
   r.descriptor(Rig::kSpare, Rig::kFlatData & ~(1ull << 47));
-  const Load l = GENERATE(Load{Rig::kData0, -1, 0}, Load{0, 13, 0}, Load{Rig::kData3, 13, Rig::kData3},
-                          Load{Rig::kData0 | 3, 13, Rig::kData0}, Load{Rig::kCode0, 13, Rig::kCode0},
-                          Load{Rig::kSpare, 12, Rig::kSpare});
+  const Load l =
+      GENERATE(Load{Rig::kData0, -1, 0}, Load{0, 13, 0}, Load{Rig::kData3, 13, Rig::kData3},
+               Load{Rig::kData0 | 3, 13, Rig::kData0}, Load{Rig::kCode0, 13, Rig::kCode0},
+               Load{Rig::kSpare, 12, Rig::kSpare});
   r.s().regs[arch::rax] = l.selector;
   r.run({0x8E, 0xD0}, l.vector < 0 ? 1 : 5);
   CHECK(r.vector() == l.vector);
@@ -81,8 +82,8 @@ TEST_CASE("loading a segment sets its accessed bit", "[segments]") {
 TEST_CASE("limits: growing up, growing down, #SS for the stack", "[segments]") {
   Rig r;
   r.protected_mode();
-  r.descriptor(Rig::kSpare, 0x0040930000000FFF);                  // 4 KiB, up
-  r.descriptor(Rig::kSpare2, 0x0040970000000FFF);                 // above 4 KiB, down
+  r.descriptor(Rig::kSpare, 0x0040930000000FFF);   // 4 KiB, up
+  r.descriptor(Rig::kSpare2, 0x0040970000000FFF);  // above 4 KiB, down
   struct Access {
     uint16_t selector;
     uint32_t offset;

@@ -23,10 +23,14 @@ void enable(Rig& r, uint64_t asked = 3) {
 
 // Forms with a 32-bit address and REX.W: OP [20000H].
 void xsave(Rig& r, uint64_t limit = 1) { r.run({0x48, 0x0F, 0xAE, 0x24, 0x25, 0, 0, 2, 0}, limit); }
-void xrstor(Rig& r, uint64_t limit = 1) { r.run({0x48, 0x0F, 0xAE, 0x2C, 0x25, 0, 0, 2, 0}, limit); }
+void xrstor(Rig& r, uint64_t limit = 1) {
+  r.run({0x48, 0x0F, 0xAE, 0x2C, 0x25, 0, 0, 2, 0}, limit);
+}
 void xsaveopt(Rig& r) { r.run({0x48, 0x0F, 0xAE, 0x34, 0x25, 0, 0, 2, 0}, 1); }
 void xsavec(Rig& r) { r.run({0x48, 0x0F, 0xC7, 0x24, 0x25, 0, 0, 2, 0}, 1); }
-void xsaves(Rig& r, uint64_t limit = 1) { r.run({0x48, 0x0F, 0xC7, 0x2C, 0x25, 0, 0, 2, 0}, limit); }
+void xsaves(Rig& r, uint64_t limit = 1) {
+  r.run({0x48, 0x0F, 0xC7, 0x2C, 0x25, 0, 0, 2, 0}, limit);
+}
 void xrstors(Rig& r, uint64_t limit = 1) {
   r.run({0x48, 0x0F, 0xC7, 0x1C, 0x25, 0, 0, 2, 0}, limit);
 }
@@ -263,8 +267,8 @@ TEST_CASE("virtual-8086 mode: INT n and CLI need IOPL 3", "[v8086]") {
   const uint64_t flags = 0x20202 | (trusted ? 0x3000u : 0u);
   r.idt32(0x40, 14, 3);
   uint64_t at = r.s().regs[arch::rsp];
-  for (const uint64_t v : {uint64_t{0x20}, uint64_t{0x1000}, flags, uint64_t{0x7F0}, uint64_t{0x800},
-                           uint64_t{0}, uint64_t{0}, uint64_t{0}, uint64_t{0}}) {
+  for (const uint64_t v : {uint64_t{0x20}, uint64_t{0x1000}, flags, uint64_t{0x7F0},
+                           uint64_t{0x800}, uint64_t{0}, uint64_t{0}, uint64_t{0}, uint64_t{0}}) {
     r.poke<uint32_t>(at, static_cast<uint32_t>(v));
     at += 4;
   }

@@ -26,9 +26,7 @@ void second_task(Rig& r, uint16_t ss = Rig::kData0) {
   r.poke<uint32_t>(t + 80, ss);
 }
 
-uint8_t type_byte(Rig& r, uint16_t selector) {
-  return r.peek<uint8_t>(Rig::kGdt + selector + 5);
-}
+uint8_t type_byte(Rig& r, uint16_t selector) { return r.peek<uint8_t>(Rig::kGdt + selector + 5); }
 
 }  // namespace
 
