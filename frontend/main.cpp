@@ -20,10 +20,8 @@ int say(ExitCode code, const std::string& sentence) {
 
 int run_program(int argc, char** argv) {
   CLI::App app{"A deterministic x86-64 machine with VMX, and a hypervisor to watch in it"};
-  app.require_subcommand(1);
-  vitrine::ui::RunOptions run_options;
-  CLI::App* const run = app.add_subcommand("run", "boot an image and run it");
-  vitrine::ui::add_run_options(*run, run_options);
+  vitrine::ui::CommandLine line;
+  vitrine::ui::add_commands(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -31,8 +29,10 @@ int run_program(int argc, char** argv) {
     const bool fine = app.exit(error) == 0;
     return vitrine::ui::number(fine ? ExitCode::success : ExitCode::usage);
   }
-  vitrine::ui::finish_options(run_options);
-  return vitrine::ui::number(vitrine::ui::run_command(run_options));
+  for (const vitrine::ui::CommandRow& row : vitrine::ui::commands()) {
+    if (app.got_subcommand(std::string(row.name))) return vitrine::ui::number(row.run(line));
+  }
+  return vitrine::ui::number(ExitCode::usage);
 }
 
 }  // namespace

@@ -80,7 +80,8 @@ ExitCode help_command(CommandLine& line) {
     std::fputs(expression_reference().c_str(), stdout);
     return ExitCode::success;
   }
-  CLI::App app{"A deterministic x86-64 machine with VMX, and a hypervisor to watch in it", "vitrine"};
+  CLI::App app{"A deterministic x86-64 machine with VMX, and a hypervisor to watch in it",
+               "vitrine"};
   CommandLine unused;
   add_commands(app, unused);
   if (line.subject.empty()) {

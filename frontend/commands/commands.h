@@ -15,16 +15,16 @@ inline constexpr int kSchema = 1;
 
 /// What the command line said, whichever command it named.
 struct CommandLine {
-  RunOptions run;         ///< run, show, explain entry
-  std::string panel;      ///< show PANEL
-  std::string at;         ///< show: linear address, default RIP
+  RunOptions run;     ///< run, show, explain entry
+  std::string panel;  ///< show PANEL
+  std::string at;     ///< show: linear address, default RIP
   std::string syntax = "intel";
-  std::string subject;    ///< explain call|status|exit SUBJECT; help SUBJECT; completion SHELL
-  std::string kind;       ///< explain KIND; trace VERB; new KIND
-  std::string file;       ///< trace FILE, new DIR
-  std::string pattern;    ///< trace grep PATTERN
+  std::string subject;  ///< explain call|status|exit SUBJECT; help SUBJECT; completion SHELL
+  std::string kind;     ///< explain KIND; trace VERB; new KIND
+  std::string file;     ///< trace FILE, new DIR
+  std::string pattern;  ///< trace grep PATTERN
   bool json = false;
-  bool tlfs = false;      ///< doctor --tlfs
+  bool tlfs = false;  ///< doctor --tlfs
 };
 
 struct CommandRow {

@@ -3,72 +3,35 @@
 
 #include <cstdio>
 #include <fstream>
+#include <optional>
 
 #include "emu/host/files.h"
 #include "frontend/commands/commands.h"
+#include "frontend/inspect/event_json.h"
 #include "frontend/record/conditions.h"
 #include "frontend/record/picture.h"
 #include "frontend/record/timeline.h"
 #include "frontend/session.h"
+#include "frontend/text.h"
+#include "frontend/trace/trace_writer.h"
 
 namespace vitrine::ui {
 
 namespace {
 
-/// Of the JSON result; changes when a field changes its meaning.
-constexpr int kSchema = 1;
-
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "0x%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-nlohmann::ordered_json transition_json(const Transition& t) {
-  nlohmann::ordered_json out;
-  out["cycle"] = t.place.cycle.value;
-  out["processor"] = t.place.processor;
-  const bool partition = t.object == Transition::Object::partition;
-  out["object"] = partition ? "partition" : "eventlog_buffer";
-  if (partition) {
-    out["partition"] = t.id;
-    out["pool_pages"] = t.pool_pages;
-    out["pool_available"] = t.pool_available;
-  } else {
-    out["type"] = t.id >> 32;
-    out["buffer"] = static_cast<uint32_t>(t.id);
-  }
-  out["from"] = t.from;
-  out["to"] = t.to;
-  out["rip"] = hex(t.place.rip);
-  out["symbol"] = t.place.symbol;
-  return out;
-}
-
-nlohmann::ordered_json hypercall_json(const HypercallEvent& call) {
-  nlohmann::ordered_json out;
-  out["cycle"] = call.place.cycle.value;
-  out["cycles"] = call.cycles();
-  out["processor"] = call.place.processor;
-  out["caller"] = call.caller;
-  out["code"] = call.code();
-  out["name"] = std::string(hypercall_name(call.code()));
-  out["status"] = call.status();
-  out["reps"] = call.reps();
-  out["attempts"] = call.attempts.size();
-  out["interrupts_between"] = call.interrupts.size();
-  out["finished"] = call.finished;
-  return out;
-}
+constexpr unsigned kWordDigits = 16;
 
 class Run {
  public:
   explicit Run(const RunOptions& options)
       : options_(options), session_(options), recorder_(session_.machine(), session_.plan()) {
-    if (!options.trace.empty()) open(trace_, options.trace);
     if (options.serial != "stdio" && options.serial != "null") open(serial_, options.serial);
     timeline_ = !options.json && !options.quiet && recorder_.knows_hypervisor();
     connect();
+    if (!options.trace.empty()) {
+      trace_.emplace(options.trace, session_.machine().config(), session_.plan());
+      trace_->follow(recorder_, session_.machine());
+    }
   }
 
   ExitCode run() {
@@ -84,8 +47,7 @@ class Run {
     flush_serial();
     finish_files();
     report(reached);
-    return reached ? ExitCode::success
-                   : exit_code_of(reason_, session_.machine().exit_code());
+    return reached ? ExitCode::success : exit_code_of(reason_, session_.machine().exit_code());
   }
 
  private:
@@ -103,13 +65,9 @@ class Run {
       }
     };
     recorder_.on_transition = [this](const Transition& t) { event(transition_line(t)); };
-    recorder_.on_hypercall = [this](const HypercallEvent& call) {
-      if (trace_.is_open()) trace_ << hypercall_line(call) << '\n';
-    };
   }
 
   void event(const std::string& line) {
-    if (trace_.is_open()) trace_ << line << '\n';
     if (!timeline_) return;
     flush_serial();
     std::printf("%s\n", line.c_str());
@@ -149,25 +107,26 @@ class Run {
       picture = (emu::host::program_folder() / "tour.svg").string();
     }
     if (picture.empty()) return;
-    emu::host::write_file(picture, draw_run(recorder_, session_.machine().now(),
-                                            "vitrine run " + options_.image));
+    emu::host::write_file(
+        picture, draw_run(recorder_, session_.machine().now(), "vitrine run " + options_.image));
     if (timeline_) picture_note_ = "picture: " + std::filesystem::path(picture).filename().string();
   }
 
   void report(bool reached) {
     emu::Machine& machine = session_.machine();
     const uint64_t hash = machine.state_hash();
+    if (trace_) trace_->end(machine, stop_reason_name(reason_), hash);
     if (options_.json) {
       std::printf("%s\n", result(hash).dump(2).c_str());
       return;
     }
     if (options_.quiet) return;
     if (timeline_) print_waterfalls();
-    const std::string why = reached ? "the condition holds" : std::string(stop_reason_name(reason_));
-    std::fprintf(timeline_ ? stdout : stderr,
-                 "%s at cycle %s, %s instructions\nstate_hash %s\n", why.c_str(),
-                 grouped(machine.now().value).c_str(), grouped(machine.instructions()).c_str(),
-                 hex(hash).c_str());
+    const std::string why =
+        reached ? "the condition holds" : std::string(stop_reason_name(reason_));
+    std::fprintf(timeline_ ? stdout : stderr, "%s at cycle %s, %s instructions\nstate_hash %s\n",
+                 why.c_str(), grouped(machine.now().value).c_str(),
+                 grouped(machine.instructions()).c_str(), hex(hash, kWordDigits).c_str());
     if (!picture_note_.empty()) std::printf("%s\n", picture_note_.c_str());
     if (options_.image == "tour") {
       std::printf(
@@ -197,16 +156,16 @@ class Run {
     out["timing"] = options_.timing;
     out["instructions"] = machine.instructions();
     out["cycles"] = machine.now().value;
-    out["state_hash"] = hex(hash);
+    out["state_hash"] = hex(hash, kWordDigits);
     out["exit"] = {{"reason", std::string(stop_reason_name(reason_))},
                    {"guest_code", machine.exit_code()}};
     out["hypercalls"] = nlohmann::ordered_json::array();
     for (const HypercallEvent& call : recorder_.hypercalls()) {
-      out["hypercalls"].push_back(hypercall_json(call));
+      out["hypercalls"].push_back(json(call));
     }
     out["transitions"] = nlohmann::ordered_json::array();
     for (const Transition& t : recorder_.transitions()) {
-      out["transitions"].push_back(transition_json(t));
+      out["transitions"].push_back(json(t));
     }
     return out;
   }
@@ -214,7 +173,8 @@ class Run {
   const RunOptions& options_;
   Session session_;
   Recorder recorder_;
-  std::ofstream trace_, serial_;
+  std::optional<TraceWriter> trace_;
+  std::ofstream serial_;
   bool timeline_ = false;
   std::string line_;
   emu::Cycle line_at_;

@@ -17,7 +17,7 @@ namespace {
 namespace tlfs = hv::tlfs;
 
 constexpr std::array<std::string_view, 6> kClassNames = {
-    "simple", "rep", "simple with a variable header", "rep with a variable header",
+    "simple",     "rep",     "simple with a variable header", "rep with a variable header",
     "VTL switch", "reserved"};
 constexpr std::array<std::string_view, 4> kPartNames = {"input", "input element", "output",
                                                         "output element"};
@@ -138,7 +138,8 @@ std::string text(const CallView& view) {
     }
   }
   out += "\nwire form\n" + wire.text("  ");
-  out += view.rep ? "  the control word counts the elements in bits 43:32, from the one in 59:48\n" : "";
+  out += view.rep ? "  the control word counts the elements in bits 43:32, from the one in 59:48\n"
+                  : "";
   out += "  fast: RCX = " + hex(uint64_t{view.code} | 0x10000) +
          ", the input in RDX, R8 and XMM0-5; memory: RCX = " + hex(view.code) +
          ", RDX = GPA of the input, R8 = GPA of the output\n"

@@ -30,10 +30,10 @@ struct CallView {
   uint16_t code = 0;
   std::string_view name, call_class, privilege;
   bool rep = false, implemented = false, documented_fast = false;
-  std::vector<CallPartView> parts;          ///< implemented calls: those that are not empty
-  std::vector<CallStatusView> statuses;     ///< documented for this call, success first
-  std::vector<CallStatusView> common;       ///< how the engine refuses any call, in order
-  std::vector<CallStatusView> refusals;     ///< how this call refuses, in order; where it is placed
+  std::vector<CallPartView> parts;       ///< implemented calls: those that are not empty
+  std::vector<CallStatusView> statuses;  ///< documented for this call, success first
+  std::vector<CallStatusView> common;    ///< how the engine refuses any call, in order
+  std::vector<CallStatusView> refusals;  ///< how this call refuses, in order; where it is placed
 };
 
 /// None for a code that nobody has named.

@@ -62,7 +62,7 @@ GroupView view_of(const emu::Bus& bus, const hv::EventLogGroup& g, uint32_t type
     for (uint32_t i = 0; i < table.size() && first + i < view.maximum_buffers; ++i) {
       if (table[i].created == 0) continue;
       view.buffers.push_back({type, first + i, true, table[i].state, table[i].entries,
-                              table[i].write_offset});
+                              table[i].write_offset, table[i].pages});
     }
   }
   return view;

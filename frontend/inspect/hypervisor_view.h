@@ -30,6 +30,7 @@ struct BufferView {
   bool created = false;
   hv::tlfs::EventLogBufferState state{};
   uint32_t entries = 0, write_offset = 0;
+  uint64_t pages = 0;  ///< machine-physical address of its page, or of the list of its pages
 
   friend bool operator==(const BufferView&, const BufferView&) = default;
 };

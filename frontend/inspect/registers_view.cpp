@@ -147,7 +147,8 @@ std::string text(const RegistersView& view) {
   out += system.text() + "\n";
   Columns segments;
   for (const SegmentView& s : view.segments) {
-    segments.row({std::string(s.name), hex(s.selector, 4), hex(s.base, 16), hex(s.limit, 8), s.rights});
+    segments.row(
+        {std::string(s.name), hex(s.selector, 4), hex(s.base, 16), hex(s.limit, 8), s.rights});
   }
   return out + segments.text();
 }

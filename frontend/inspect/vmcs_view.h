@@ -28,8 +28,8 @@ struct VmcsGroupView {
 struct VmcsView {
   uint32_t processor = 0;
   bool vmx_on = false, nonroot = false;
-  bool current = false;    ///< false: no VMCS is current, and there are no groups
-  uint64_t address = 0;    ///< of the region
+  bool current = false;  ///< false: no VMCS is current, and there are no groups
+  uint64_t address = 0;  ///< of the region
   bool launched = false;
   std::vector<VmcsGroupView> groups;
 };

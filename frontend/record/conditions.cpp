@@ -2,27 +2,13 @@
 #include "frontend/record/conditions.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "emu/arch/exit_reasons.h"
+#include "frontend/text.h"
 
 namespace vitrine::ui {
 
 namespace {
-
-/// "ept_violation" for the row "EPT violation".
-std::string expression_name(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    const bool letter = std::isalnum(static_cast<unsigned char>(c)) != 0;
-    if (letter) {
-      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    } else if (!out.empty() && out.back() != '_') {
-      out += '_';
-    }
-  }
-  return out;
-}
 
 const emu::arch::ExitReasonRow* find_exit(const std::string& name) {
   for (const auto& row : emu::arch::kExitReasons) {
@@ -84,7 +70,9 @@ StopCondition::StopCondition(const std::string& text, Session& session, Recorder
     };
     if (!expression_.cycle_limit()) recorder_.watch_every_instruction();
   }
-  recorder_.on_hypercall_begin = [this](const HypercallEvent& call) {
+  const auto begun = recorder_.on_hypercall_begin;
+  recorder_.on_hypercall_begin = [this, begun](const HypercallEvent& call) {
+    if (begun) begun(call);
     entered_call_ = call.code();
     look();
     entered_call_ = -1;
@@ -97,7 +85,9 @@ StopCondition::StopCondition(const std::string& text, Session& session, Recorder
     look();
     left_call_ = -1;
   };
-  recorder_.on_exit = [this](uint32_t reason) {
+  const auto exited = recorder_.on_exit;
+  recorder_.on_exit = [this, exited](uint32_t reason) {
+    if (exited) exited(reason);
     exit_reason_ = reason;
     look();
     exit_reason_ = -1;
@@ -107,12 +97,16 @@ StopCondition::StopCondition(const std::string& text, Session& session, Recorder
     look();
     entry_ = false;
   };
-  recorder_.on_interrupt = [this](uint8_t vector) {
+  const auto interrupted = recorder_.on_interrupt;
+  recorder_.on_interrupt = [this, interrupted](uint8_t vector) {
+    if (interrupted) interrupted(vector);
     vector_ = vector;
     look();
     vector_ = -1;
   };
-  recorder_.on_exception = [this](uint8_t vector) {
+  const auto excepted = recorder_.on_exception;
+  recorder_.on_exception = [this, excepted](uint8_t vector) {
+    if (excepted) excepted(vector);
     exception_ = vector;
     look();
     exception_ = -1;

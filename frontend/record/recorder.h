@@ -62,6 +62,7 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
 
   /// "hv: finalize_step+0x1c" for an address as seen in root mode (hv) or by a guest.
   std::string describe(bool root_mode, uint64_t rip) const;
+  Lane lane_of(const emu::Cpu& cpu) const;
 
  private:
   /// What is being measured on one processor.
@@ -75,7 +76,6 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   Place place(const emu::Cpu& cpu) const;
   Phase& phase(Attempt& attempt, const std::string& name);
   void compare(const HypervisorView& now);
-  Lane lane_of(const emu::Cpu& cpu) const;
   void note_lane(const emu::Cpu& cpu);
   std::optional<size_t> pending_call(uint64_t vmcs) const;
 
