@@ -80,9 +80,11 @@ void set_preemption_timer(VpContext& vp, const Processor& processor) {
   }
   if (!contended) return;
   const unsigned shift = read_msr(arch::msr::ia32_vmx_misc) & 0x1F;
+  // Not past the next timer either: Bochs 2.7 holds interrupts back from a guest entered with IF=0.
+  std::uint64_t end = processor.slice_end;
+  if (processor.armed != 0 && processor.armed < end) end = processor.armed;
   const std::uint64_t now = read_tsc();
-  const std::uint64_t left = processor.slice_end > now ? processor.slice_end - now : 0;
-  write_vmcs(Field::preemption_timer_value, left >> shift);
+  write_vmcs(Field::preemption_timer_value, end > now ? ((end - now) >> shift) + 1 : 0);
 }
 
 // The exceptions whose intercept the parent has installed.
