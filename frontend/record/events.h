@@ -71,7 +71,8 @@ struct HypercallEvent {
   uint16_t status() const { return static_cast<uint16_t>(result); }
   uint32_t reps() const { return static_cast<uint32_t>(result >> 32) & 0xFFF; }
   uint64_t cycles() const {
-    return attempts.empty() ? 0 : attempts.back().end - attempts.front().begin;
+    const bool ended = !attempts.empty() && attempts.back().end >= attempts.front().begin;
+    return ended ? attempts.back().end - attempts.front().begin : 0;
   }
 };
 

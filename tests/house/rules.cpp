@@ -51,7 +51,7 @@ struct Library {
 constexpr std::array kLibraries = {
   Library{"Zydis/",    {"emu/cpu/decode", "tests/", "bench/"}},
   Library{"Zycore/",   {"emu/cpu/decode", "tests/", "bench/"}},
-  Library{"capstone/", {"frontend/disassembl", "tests/", "bench/"}},
+  Library{"capstone/", {"frontend/inspect/disassembl", "tests/", "bench/"}},
   Library{"SDL",       {"frontend/gui/", "frontend/gui/", "frontend/gui/"}},
   Library{"imgui",     {"frontend/gui/", "frontend/gui/", "frontend/gui/"}},
   Library{"asmjit/",   {"emu/cpu/jit/", "tests/", "bench/"}},

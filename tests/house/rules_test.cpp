@@ -80,7 +80,7 @@ TEST_CASE("an include without a path from the root is refused") {
 TEST_CASE("each library is seen by its own folder only") {
   CHECK(accepts("emu/cpu/decode.h", "#include <Zydis/Zydis.h>"));
   CHECK(accepts("emu/cpu/decoder/a.h", "#include <Zydis/Zydis.h>"));
-  CHECK(accepts("frontend/disassembly.h", "#include <capstone/capstone.h>"));
+  CHECK(accepts("frontend/inspect/disassembly.h", "#include <capstone/capstone.h>"));
   CHECK(accepts("frontend/gui/window.h", "#include <SDL2/SDL.h>"));
   CHECK_FALSE(accepts("emu/cpu/state.h", "#include <Zydis/Zydis.h>"));
   CHECK_FALSE(accepts("emu/machine/a.h", "#include <capstone/capstone.h>"));

@@ -1,0 +1,135 @@
+// The program as users meet it: exit codes, one sentence for bad input, panels, traces, completion.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "frontend/commands/commands.h"
+#include "frontend/inspect/panels.h"
+#include "tests/frontend/program.h"
+#include "tests/guest/guest.h"
+
+using namespace vitrine;
+using test::run_vitrine;
+
+namespace {
+
+std::string text_of(const std::filesystem::path& path) {
+  const auto bytes = emu::host::read_file(path);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// Exit code 2, nothing on stdout, one line on stderr that names `what`.
+void check_refused(const std::vector<std::string>& arguments, const std::string& what) {
+  const auto result = run_vitrine(arguments);
+  INFO(result.errors);
+  CHECK(result.exit_code == 2);
+  CHECK(result.output.empty());
+  CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 1);
+  CHECK(result.errors.find(what) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("input that cannot be used gets one sentence and exit code 2", "[program]") {
+  check_refused({"run", "no-such-image"}, "no-such-image");
+  check_refused({"run", "/no/such/file"}, "/no/such/file");
+  check_refused({"run"}, "nothing to boot");
+  check_refused({"run", "hello", "-m", "4Q"}, "4Q");
+  check_refused({"run", "hello", "--smp", "9"}, "processors");
+  check_refused({"run", "hello", "--cpu", "i486"}, "i486");
+  check_refused({"run", "hello", "--engine", "steam"}, "steam");
+  check_refused({"run", "hello", "--rtc", "noon"}, "noon");
+  check_refused({"show", "partition", "tour"}, "did you mean 'partitions'?");
+  check_refused({"show", "registers", "hello", "--syntax", "masm"}, "masm");
+  check_refused({"show", "translation", "hello", "--at", "here"}, "here");
+  check_refused({"explain", "call", "0x9999"}, "0x9999");
+  check_refused({"explain", "exit", "ept_violatio"}, "did you mean 'ept_violation'?");
+  check_refused({"explain", "status", "access_deny"}, "did you mean 'access_denied'?");
+  check_refused({"help", "runn"}, "did you mean 'run'?");
+  check_refused({"completion", "fish"}, "fish");
+  check_refused({"trace", "ls", "/no/such/file"}, "/no/such/file");
+  check_refused({"new", "payload", "a b"}, "a b");
+}
+
+TEST_CASE("every command has help, and completion knows every command and panel", "[program]") {
+  const auto completion = run_vitrine({"completion", "bash"});
+  CHECK(completion.exit_code == 0);
+  for (const ui::CommandRow& row : ui::commands()) {
+    INFO(row.name);
+    const auto help = run_vitrine({"help", std::string(row.name)});
+    CHECK(help.exit_code == 0);
+    CHECK(help.output.find(row.example) != std::string::npos);
+    CHECK(completion.output.find(std::string(row.name) + ") first=") != std::string::npos);
+  }
+  for (const ui::PanelRow& row : ui::panels()) {
+    CHECK(completion.output.find(row.name) != std::string::npos);
+  }
+  const auto expressions = run_vitrine({"help", "expressions"});
+  CHECK(expressions.output.find("hypercall(0x42).enter") != std::string::npos);
+}
+
+TEST_CASE("a budget that runs out is exit code 4, a condition that never holds is not 0",
+          "[program]") {
+  if (!test::have_image("hello")) return;
+  CHECK(run_vitrine({"run", "hello", "--serial", "null", "--max-cycles", "1000"}).exit_code == 4);
+  CHECK(run_vitrine({"run", "hello", "--serial", "null"}).exit_code == 0);
+  const auto never =
+      run_vitrine({"show", "registers", "hello", "--until", "serial(\"no such words\")"});
+  CHECK(never.exit_code == 1);
+  CHECK(never.errors.find("never held") != std::string::npos);
+}
+
+TEST_CASE("every panel of a real run is text, and JSON with a schema", "[program]") {
+  if (!test::have_image("hello")) return;
+  for (const ui::PanelRow& row : ui::panels()) {
+    INFO(row.name);
+    const std::vector<std::string> arguments = {"show", std::string(row.name), "hello", "--until",
+                                                "serial(\"hello\")"};
+    const auto text = run_vitrine(arguments);
+    CHECK(text.exit_code == 0);
+    CHECK(!text.output.empty());
+    auto with_json = arguments;
+    with_json.emplace_back("--json");
+    const auto parsed = nlohmann::json::parse(run_vitrine(with_json).output, nullptr, false);
+    REQUIRE_FALSE(parsed.is_discarded());
+    CHECK(parsed["schema"] == ui::kSchema);
+    CHECK(parsed["panel"] == row.name);
+  }
+}
+
+TEST_CASE("serial output goes to a file, and a trace reads back", "[program]") {
+  if (!test::have_image("hello")) return;
+  const test::TemporaryFolder folder("program_test");
+  const auto serial = folder / "serial.txt";
+  const auto trace = folder / "run.vtr";
+  const auto run =
+      run_vitrine({"run", "hello", "--serial", serial.string(), "--trace", trace.string()});
+  CHECK(run.exit_code == 0);
+  CHECK(run.output.find("hello from long mode") == std::string::npos);
+  CHECK(text_of(serial).find("hello from long mode") != std::string::npos);
+  const auto listed = run_vitrine({"trace", "grep", "state_hash", trace.string()});
+  CHECK(listed.exit_code == 0);
+  CHECK(listed.output.find("end") != std::string::npos);
+  CHECK(run_vitrine({"trace", "grep", "cycle < 0", trace.string()}).exit_code == 1);
+  const std::string whole = text_of(trace);
+  emu::host::write_file(trace, std::string_view(whole).substr(0, whole.size() - 3));
+  const auto cut = run_vitrine({"trace", "stat", trace.string()});
+  CHECK(cut.exit_code == 0);
+  CHECK(cut.output.find("cut short") != std::string::npos);
+}
+
+TEST_CASE("doctor lists every hypercall as implemented or not", "[program]") {
+  const auto parsed =
+      nlohmann::json::parse(run_vitrine({"doctor", "--tlfs", "--json"}).output, nullptr, false);
+  REQUIRE_FALSE(parsed.is_discarded());
+  bool finalize = false;
+  bool switch_alias = true;
+  for (const auto& row : parsed["hypercalls"]) {
+    if (row["code"] == 0x42) finalize = row["implemented"];
+    if (row["code"] == 0x06) switch_alias = row["implemented"];
+  }
+  CHECK(finalize);
+  CHECK_FALSE(switch_alias);
+}
