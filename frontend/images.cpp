@@ -5,6 +5,7 @@
 
 #include "emu/host/files.h"
 #include "emu/machine/boot/elf_file.h"
+#include "frontend/linux/debian.h"
 
 namespace vitrine::ui {
 
@@ -20,7 +21,8 @@ std::vector<std::byte> read_shipped(const std::string& file) {
   const auto path = image_folder() / file;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    throw UsageError("the image " + file + " is not built; './run' builds it (needs clang and lld)");
+    throw UsageError("the image " + file +
+                     " is not built; './run' builds it (needs clang and lld)");
   }
   return emu::host::read_file(path);
 }
@@ -31,7 +33,8 @@ std::vector<std::byte> read_image(const std::string& image, std::string& name) {
   if (is_shipped_name(image) && !std::filesystem::exists(image, error)) {
     name = image + ".elf";
     if (!std::filesystem::exists(image_folder() / name, error)) {
-      throw UsageError("there is no image or file '" + image + "'; images are tour and hello");
+      throw UsageError("there is no image or file '" + image +
+                       "'; images are tour, hello and linux");
     }
     return read_shipped(name);
   }
@@ -76,7 +79,19 @@ BootPlan plan_boot(const RunOptions& options) {
   if (hypervisor == "none" && wanted == "tour") hypervisor = "builtin";
 
   std::string name;
-  const std::vector<std::byte> kernel = read_image(wanted, name);
+  std::vector<std::byte> kernel;
+  std::vector<std::byte> initrd;
+  std::string append = options.append;
+  if (options.kernel.empty() && options.image == "linux") {
+    LinuxFiles files = linux_files();
+    name = files.name;
+    kernel = std::move(files.kernel);
+    initrd = std::move(files.initrd);
+    append = append.empty() ? kLinuxCommandLine : kLinuxCommandLine + (" " + append);
+  } else {
+    kernel = read_image(wanted, name);
+  }
+  if (!options.initrd.empty()) initrd = emu::host::read_file(options.initrd);
   std::vector<emu::BootModule> modules;
   for (const std::string& text : options.modules) {
     const size_t space = text.find(' ');
@@ -90,22 +105,20 @@ BootPlan plan_boot(const RunOptions& options) {
     describe(plan, "root", name, kernel);
     plan.request.image = kernel;
     plan.request.name = name;
-    plan.request.command_line = options.append;
-    if (!options.initrd.empty()) plan.request.initrd = emu::host::read_file(options.initrd);
+    plan.request.command_line = append;
+    plan.request.initrd = std::move(initrd);
     plan.request.modules = std::move(modules);
     return plan;
   }
 
   const bool builtin = hypervisor == "builtin";
   plan.request.image = builtin ? read_shipped(kHypervisorFile) : emu::host::read_file(hypervisor);
-  plan.request.name = builtin ? kHypervisorFile
-                              : std::filesystem::path(hypervisor).filename().string();
+  plan.request.name =
+      builtin ? kHypervisorFile : std::filesystem::path(hypervisor).filename().string();
   describe(plan, "hv", plan.request.name, plan.request.image);
   describe(plan, "root", name, kernel);
-  plan.request.modules.push_back({kernel, options.append});
-  if (!options.initrd.empty()) {
-    plan.request.modules.push_back({emu::host::read_file(options.initrd), "initrd"});
-  }
+  plan.request.modules.push_back({kernel, append});
+  if (!initrd.empty()) plan.request.modules.push_back({std::move(initrd), "initrd"});
   for (emu::BootModule& module : modules) plan.request.modules.push_back(std::move(module));
   return plan;
 }
