@@ -54,14 +54,12 @@ std::string filled(std::string_view text, const std::string& name, const std::st
   return out;
 }
 
-/// The tree that this program was built from: above its folder.
+/// The tree that this program was built from: the build writes it beside the program.
 std::string source_tree() {
-  std::error_code error;
-  for (auto folder = emu::host::program_folder(); folder.has_relative_path();
-       folder = folder.parent_path()) {
-    if (std::filesystem::exists(folder / "roms" / "image.cmake", error)) return folder.string();
-  }
-  return "";
+  const auto note = emu::host::program_folder() / "source.txt";
+  const auto bytes = emu::host::read_file(note);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.substr(0, text.find('\n'));
 }
 
 bool usable_name(const std::string& name) {
@@ -85,6 +83,7 @@ ExitCode new_command(CommandLine& line) {
   if (!usable_name(name)) {
     throw UsageError("'" + name + "' cannot name a payload; use letters, digits, - and _");
   }
+  const std::string source = source_tree();
   std::error_code error;
   if (std::filesystem::exists(folder, error)) {
     throw UsageError("'" + line.file + "' exists already");
@@ -93,7 +92,7 @@ ExitCode new_command(CommandLine& line) {
     throw UsageError("cannot make the folder '" + line.file + "'");
   }
   emu::host::write_file(folder / "main.cpp", kProgram);
-  emu::host::write_file(folder / "CMakeLists.txt", filled(kBuild, name, source_tree()));
+  emu::host::write_file(folder / "CMakeLists.txt", filled(kBuild, name, source));
   std::printf(
       "wrote %s/main.cpp and %s/CMakeLists.txt; next:\n"
       "  cmake -S %s -B %s/build && cmake --build %s/build\n"
