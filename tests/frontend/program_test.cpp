@@ -133,3 +133,26 @@ TEST_CASE("doctor lists every hypercall as implemented or not", "[program]") {
   CHECK(finalize);
   CHECK_FALSE(switch_alias);
 }
+
+TEST_CASE("linux without apt says in one sentence which files to give", "[program]") {
+  const test::TemporaryFolder folder("no_apt");
+  const auto result = emu::host::run_process({"env", "PATH=" + (folder / "nothing").string(),
+                                              "XDG_CACHE_HOME=" + (folder / "c").string(),
+                                              test::vitrine_program().string(), "run", "linux"});
+  CHECK(result.exit_code == 2);
+  CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 1);
+  CHECK(result.errors.find("--kernel FILE --initrd FILE") != std::string::npos);
+}
+
+TEST_CASE("explanations come as JSON too", "[program]") {
+  const std::vector<std::vector<std::string>> all = {
+      {"explain", "call", "0x68"}, {"explain", "status", "0x11"}, {"explain", "exit", "hlt"}};
+  for (auto arguments : all) {
+    INFO(arguments[1]);
+    arguments.emplace_back("--json");
+    const auto parsed = nlohmann::json::parse(run_vitrine(arguments).output, nullptr, false);
+    REQUIRE_FALSE(parsed.is_discarded());
+    CHECK(parsed["schema"] == ui::kSchema);
+    CHECK(parsed.contains("name"));
+  }
+}
