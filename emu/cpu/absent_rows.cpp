@@ -1,10 +1,8 @@
-// Instruction groups without rows: their instructions raise #UD.
+// Instruction groups without rows: their instructions raise #UD and are not in CPUID.
 #include "emu/cpu/instruction_table.h"
 
 namespace vitrine::emu {
 
-std::span<const Row> x87_rows() { return {}; }
 std::span<const Row> mmx_rows() { return {}; }
-std::span<const Row> sse_rows() { return {}; }
 
 }  // namespace vitrine::emu
