@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kWidth = 1200, kLeft = 130, kRight = 20;
 constexpr uint64_t kLaneHeight = 20, kLaneGap = 6;
 constexpr uint64_t kPlot = kWidth - kLeft - kRight;
+constexpr uint64_t kLabelWidth = 200;  ///< between two labels of interrupts
 
 constexpr std::array<std::string_view, 3> kLaneNames = {"root", "hypervisor", "child"};
 constexpr std::array<std::string_view, 3> kLaneColours = {"#4c78a8", "#e4572e", "#54a24b"};
@@ -196,10 +197,13 @@ uint64_t draw_pools(Drawing& d, const Recorder& recorder, const Window& w, uint6
 
 void draw_marks(Drawing& d, const HypercallEvent& call, const Window& w, uint64_t top,
                 uint64_t bottom) {
+  uint64_t labelled_to = 0;
   for (const InterruptEvent& event : call.interrupts) {
     const uint64_t x = w.x(event.cycle.value);
     d.line(x, top, x, bottom, "#b000b0");
+    if (x < labelled_to) continue;
     d.text(x + 3, top - 2, "interrupt", "font-size=\"10\" fill=\"#b000b0\"");
+    labelled_to = x + kLabelWidth;
   }
   for (const Attempt& attempt : call.attempts) {
     const uint64_t x1 = w.x(attempt.begin.value);
