@@ -194,7 +194,7 @@ TEST_CASE("XSETBV wants x87 and only legal bits; XGETBV reads", "[xsave]") {
   CHECK(r.s().xcr0 == 1);
   r.run({0x0F, 0x01, 0xD0}, 1);
   CHECK(r.s().regs[arch::rax] == 1);
-  r.s().regs[arch::rax] = GENERATE(0, 2, 4, 1 << 9);
+  r.s().regs[arch::rax] = GENERATE(uint64_t{0}, 2, 4, 1 << 9);
   r.run({0x0F, 0x01, 0xD1});
   CHECK(r.vector() == 13);
 }
@@ -236,7 +236,7 @@ TEST_CASE("RDRAND is a function of the seed alone", "[random]") {
 TEST_CASE("INVPCID checks its type and descriptor", "[cr]") {
   Rig r;
   r.long_mode();
-  r.s().regs[arch::rcx] = GENERATE(0, 1, 2, 3, 4);
+  r.s().regs[arch::rcx] = GENERATE(uint64_t{0}, 1, 2, 3, 4);
   const bool individual = r.s().regs[arch::rcx] < 2;
   const bool pcid = GENERATE(false, true);
   r.poke<uint64_t>(Rig::kData, pcid ? 5 : 0);
