@@ -93,7 +93,7 @@ TEST_CASE("each arithmetic flag changes the hash, its spelling does not", "[mach
   CpuState& s = machine.cpu(0).state;
   s.flags.set_arithmetic(0);
   const uint64_t original = machine.state_hash();
-  for (const uint64_t flag : {0x1, 0x4, 0x10, 0x40, 0x80, 0x800}) {
+  for (const uint64_t flag : {0x1u, 0x4u, 0x10u, 0x40u, 0x80u, 0x800u}) {
     s.flags.set_arithmetic(flag);
     CHECK(machine.state_hash() != original);
   }
