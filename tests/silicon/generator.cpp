@@ -300,6 +300,7 @@ Case Builder::build(std::span<uint8_t> ours, std::span<uint8_t> host) {
   const bool moffs = !form_.immediates.empty() && form_.immediates[0] == "moffs";
   emit_form();
   emit_immediates();
+  if (memory_ || moffs) case_.target = target_;
   if (form_.rep) {
     auto& gpr = case_.before.gpr;
     gpr[arch::rcx] = random_.one_in(20) ? random_.edge() : random_.below(40);

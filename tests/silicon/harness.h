@@ -55,6 +55,7 @@ struct Case {
   std::array<uint8_t, 16> bytes{};
   uint8_t length = 0;
   CodeSize size = CodeSize::bits64;
+  uint64_t target = 0;        ///< linear address of the memory operand, 0 without one
   bool single_step = false;   ///< stop after one instruction, or one iteration, wherever it leads
   bool with_vectors = false;  ///< load and compare x87, XMM and YMM as well
   Registers before;

@@ -1,16 +1,10 @@
 // Integer instructions against the host's processor: registers, flags, memory and faults.
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstring>
-#include <map>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "emu/cpu/build_insn.h"
 #include "emu/cpu/instruction_table.h"
-#include "tests/silicon/divergences.h"
-#include "tests/silicon/generator.h"
-#include "tests/silicon/harness.h"
+#include "tests/silicon/comparison.h"
 #include "tests/skip.h"
 
 namespace vitrine::test {
@@ -70,110 +64,6 @@ constexpr auto kForms = std::to_array<std::string_view>({
 });
 // clang-format on
 
-struct RowCount {
-  uint64_t cases = 0;
-  uint64_t diverging = 0;
-  uint64_t differing = 0;
-};
-
-/// Pages outside the window hold who knows what on the host: such a case is not run there. Nor is one
-/// that would leave alignment checking on.
-bool safe_on_host(const Outcome& ours) {
-  if ((ours.after.rflags & emu::arch::rflags::ac) != 0) return false;
-  if (!ours.faulted || ours.fault.vector != emu::arch::Vector::page_fault) return true;
-  return ours.fault_address >= kWindow - 0x1000 && ours.fault_address < kUnmapped + 0x1000;
-}
-
-bool lands_on_trap(const Case& c, const Outcome& ours) {
-  const uint64_t rip = ours.after.rip;
-  const bool in_instruction = rip >= c.before.rip && rip < c.before.rip + c.length;
-  const uint64_t page = kCode - code_base(c.size);
-  return ours.faulted || (rip >= page && rip < page + kCodeBytes && !in_instruction);
-}
-
-std::string_view mnemonic_of(const emu::Insn& insn) {
-  return emu::instruction_table()[insn.row].mnemonic;
-}
-
-class Comparison {
- public:
-  void run(std::span<const Form> forms, uint64_t cases, uint64_t seed);
-  void print() const;
-
-  uint64_t failures = 0;
-  uint64_t total = 0;
-  std::map<uint16_t, RowCount> rows;
-  RowCount undefined;  ///< #UD without a row
-
- private:
-  static constexpr uint64_t kPrinted = 20;
-
-  void run_case(const Form& form, Random& random);
-  void resynchronise() {
-    std::memcpy(ours_.memory().data(), host_.memory().data(), kWritableBytes);
-  }
-
-  HostProcessor host_;
-  OurProcessor ours_;
-};
-
-void Comparison::run(std::span<const Form> forms, uint64_t cases, uint64_t seed) {
-  Random random(seed);
-  for (uint64_t i = 0; i < cases; ++i) run_case(forms[i % forms.size()], random);
-}
-
-void Comparison::run_case(const Form& form, Random& random) {
-  const auto ours_memory = ours_.memory();
-  const auto host_memory = host_.memory();
-  Case c = make_case(form, random, host_.has_segments(), ours_memory, host_memory);
-  emu::Insn insn;
-  const Outcome ours = ours_.execute(c, insn);
-  if (!safe_on_host(ours)) {
-    resynchronise();
-    return;
-  }
-  if (!lands_on_trap(c, ours)) c.single_step = true;
-  const Outcome host = host_.execute(c);
-  ++total;
-  // UD0, UD1 and UD2 have rows; row 0 is ADD, which never raises #UD itself.
-  const bool has_row = insn.handler != emu::undefined_opcode || insn.row != 0;
-  const std::string_view name = has_row ? mnemonic_of(insn) : "(#UD)";
-  RowCount& count = has_row ? rows[insn.row] : undefined;
-  ++count.cases;
-  std::string text = difference(c, host, ours, ignored_flags(name));
-  if (std::memcmp(ours_memory.data(), host_memory.data(), kWritableBytes) != 0) {
-    text += "  memory differs\n";
-  }
-  if (text.empty()) return;
-  resynchronise();
-  if (diverges(name, c, insn, host, ours)) {
-    ++count.diverging;
-    return;
-  }
-  ++count.differing;
-  if (++failures > kPrinted) return;
-  std::printf("%s  [%s]\n%s%s\n", std::string(name).c_str(), std::string(form.text).c_str(),
-              describe(c).c_str(), text.c_str());
-}
-
-void Comparison::print() const {
-  const auto line = [](std::string_view name, const RowCount& count) {
-    std::printf("%-12s %8llu cases %6llu diverge %6llu differ\n", std::string(name).c_str(),
-                static_cast<unsigned long long>(count.cases),
-                static_cast<unsigned long long>(count.diverging),
-                static_cast<unsigned long long>(count.differing));
-  };
-  for (const auto& [row, count] : rows) line(emu::instruction_table()[row].mnemonic, count);
-  line("(#UD)", undefined);
-  std::printf("%zu rows, %llu cases\n", rows.size(), static_cast<unsigned long long>(total));
-}
-
-std::vector<Form> parsed() {
-  std::vector<Form> forms;
-  for (const auto text : kForms) forms.push_back(parse_form(text));
-  return forms;
-}
-
 /// The rows of the groups under test, by number in the whole table.
 std::vector<uint16_t> rows_under_test() {
   const size_t count =
@@ -188,7 +78,7 @@ constexpr uint64_t kLeastPerRow = 1'000;
 
 TEST_CASE("integer instructions do what the host's processor does", "[silicon]") {
   if (!HostProcessor::available()) return skip(SkipReason::no_x86_host);
-  const auto forms = parsed();
+  const auto forms = parse_forms(kForms);
   Comparison comparison;
   comparison.run(forms, kCases, 1);
   comparison.print();
