@@ -102,6 +102,9 @@ BootPlan plan_boot(const RunOptions& options) {
   }
 
   if (hypervisor == "none") {
+    if (!options.hypervisor_options.empty()) {
+      throw UsageError("--hv-option speaks to a hypervisor; give --hv builtin or a file too");
+    }
     describe(plan, "root", name, kernel);
     plan.request.image = kernel;
     plan.request.name = name;
@@ -115,6 +118,9 @@ BootPlan plan_boot(const RunOptions& options) {
   plan.request.image = builtin ? read_shipped(kHypervisorFile) : emu::host::read_file(hypervisor);
   plan.request.name =
       builtin ? kHypervisorFile : std::filesystem::path(hypervisor).filename().string();
+  for (const std::string& word : options.hypervisor_options) {
+    plan.request.command_line += (plan.request.command_line.empty() ? "" : " ") + word;
+  }
   describe(plan, "hv", plan.request.name, plan.request.image);
   describe(plan, "root", name, kernel);
   plan.request.modules.push_back({kernel, append});

@@ -26,8 +26,7 @@ int64_t parse_instant(const std::string& text) {
   const int64_t era = y / 400;
   const int64_t year_of_era = y - era * 400;
   const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  const int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
   const int64_t days = era * 146097 + day_of_era - 719468;
   return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
@@ -39,10 +38,14 @@ uint64_t parse_size(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string unit(end, text.data() + text.size());
   unsigned shift = 0;
-  if (unit == "K" || unit == "k") shift = 10;
-  else if (unit == "M" || unit == "m") shift = 20;
-  else if (unit == "G" || unit == "g") shift = 30;
-  else if (!unit.empty()) shift = 64;
+  if (unit == "K" || unit == "k")
+    shift = 10;
+  else if (unit == "M" || unit == "m")
+    shift = 20;
+  else if (unit == "G" || unit == "g")
+    shift = 30;
+  else if (!unit.empty())
+    shift = 64;
   if (error != std::errc{} || shift == 64 || value > (~uint64_t{0} >> shift)) {
     throw UsageError("'" + text + "' is not a size; give bytes, or a number with K, M or G");
   }
@@ -54,8 +57,13 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("--kernel", o.kernel, "kernel or payload file");
   command.add_option("--initrd", o.initrd, "initial RAM disk");
   command.add_option("--append", o.append, "kernel command line");
-  command.add_option("--module", o.modules, "boot module: 'FILE command line'; may be repeated");
+  command.add_option("--module", o.modules, "boot module: 'FILE command line'; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("--hv", o.hypervisor, "hypervisor below the kernel: builtin, none or a file");
+  command
+      .add_option("--hv-option", o.hypervisor_options,
+                  "word for the hypervisor, e.g. identity=root; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("-m,--memory", o.memory, "guest memory, e.g. 512M or 4G");
   command.add_option("--smp", o.machine.processors, "processors, 1 to 8");
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");

@@ -27,6 +27,7 @@ struct RunOptions {
   std::string append;
   std::vector<std::string> modules;  ///< "FILE command line"
   std::string hypervisor = "none";   ///< builtin, none or a FILE
+  std::vector<std::string> hypervisor_options;  ///< words of the hypervisor's command line
   emu::MachineConfig machine;
   std::string memory = "512M";
   std::string engine = "auto";

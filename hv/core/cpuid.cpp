@@ -19,8 +19,14 @@ constexpr std::uint64_t kNothingBehind = tlfs::mask_of(tlfs::Privilege::access_d
                                          tlfs::mask_of(tlfs::Privilege::access_reenlightenment) |
                                          tlfs::mask_of(tlfs::Privilege::access_tsc_invariant);
 
-CpuidLeaf features(const Partition& partition) {
-  const std::uint64_t shown = partition.privileges & ~kNothingBehind;
+// Differs: AccessPartitionId is granted and not shown unless the root is presented as one. Linux up to 6.5
+// takes it for an order to ask for its id, and gives that call an output page as a root only.
+constexpr std::uint64_t kShownToRootsOnly = tlfs::mask_of(tlfs::Privilege::access_partition_id);
+
+CpuidLeaf features(Identity identity, const Partition& partition) {
+  const std::uint64_t hidden =
+      kNothingBehind | (identity == Identity::enlightened ? kShownToRootsOnly : 0);
+  const std::uint64_t shown = partition.privileges & ~hidden;
   return {.eax = static_cast<std::uint32_t>(shown),
           .ebx = static_cast<std::uint32_t>(shown >> 32),
           .edx = tlfs::kXmmInput | tlfs::kGuestIdle | tlfs::kFrequencyMsrs | tlfs::kCrashMsrs |
@@ -35,7 +41,7 @@ CpuidLeaf hypervisor_leaf(const Hypervisor& hv, const VirtualProcessor& vp, std:
       return {tlfs::kLastLeaf, tlfs::kVendorEbx, tlfs::kVendorEcx, tlfs::kVendorEdx};
     case tlfs::kInterfaceLeaf: return {.eax = tlfs::kInterface};
     case tlfs::kVersionLeaf: return {.eax = kBuild, .ebx = kVersion};
-    case tlfs::kFeaturesLeaf: return features(partition_of(hv, vp));
+    case tlfs::kFeaturesLeaf: return features(hv.identity, partition_of(hv, vp));
     case tlfs::kRecommendationsLeaf:
       return {.eax = tlfs::kRelaxedTiming | tlfs::kDeprecateAutoEoi,
               .ebx = tlfs::kNeverNotify,

@@ -276,12 +276,13 @@ TEST_CASE("CPUID: the interface, the partition's privileges, the limits, and zer
   CHECK(leaf(0x40000001).eax == 0x31237648);
   CHECK((leaf(0x40000003).ebx & 1) == 1);
   CHECK((leaf(0x40000003).ebx >> 12 & 1) == 0);  // an enlightened guest does not manage processors
+  CHECK((leaf(0x40000003).ebx >> 1 & 1) == 0);   // nor is it led to ask for its partition id
   CHECK((leaf(0x40000003).edx & 0x8010) == 0x8010);
   CHECK(leaf(0x40000005).eax == 64);
   CHECK(leaf(0x40000007) == tl::CpuidLeaf{});
   CHECK(leaf(0x40000082) == tl::CpuidLeaf{});
   Machine as_root(1, hv::Identity::root);
-  CHECK((hv::hypervisor_leaf(as_root.hv, *as_root.root().vp, 0x40000003).ebx >> 12 & 1) == 1);
+  CHECK((hv::hypervisor_leaf(as_root.hv, *as_root.root().vp, 0x40000003).ebx & 0x1002) == 0x1002);
   const auto child = m.active_child(64, 1);
   CHECK(hv::hypervisor_leaf(m.hv, m.vp(child, 0), 0x40000003).eax == 0x5FF);
   CHECK(hv::hypervisor_leaf(m.hv, m.vp(child, 0), 0x40000003).ebx == 0);
