@@ -120,7 +120,7 @@ inline constexpr auto kFeatures = std::to_array<FeatureRow>({
     {CpuFeature::tsc_adjust,   "IA32_TSC_ADJUST", 7, 0, CpuidRegister::ebx, 1, Shown::skylake_sp, true},
     {CpuFeature::bmi1,         "BMI1",         7, 0, CpuidRegister::ebx,  3, Shown::skylake_sp, true},
     {CpuFeature::avx2,         "AVX2",         7, 0, CpuidRegister::ebx,  5, Shown::skylake_sp, false},
-    {CpuFeature::fdp_excptn_only, "FDP_EXCPTN_ONLY", 7, 0, CpuidRegister::ebx, 6, Shown::skylake_sp, false},
+    {CpuFeature::fdp_excptn_only, "FDP_EXCPTN_ONLY", 7, 0, CpuidRegister::ebx, 6, Shown::skylake_sp, true},
     {CpuFeature::smep,         "SMEP",         7, 0, CpuidRegister::ebx,  7, Shown::skylake_sp, true,  cr4::smep},
     {CpuFeature::bmi2,         "BMI2",         7, 0, CpuidRegister::ebx,  8, Shown::skylake_sp, true},
     {CpuFeature::erms,         "ERMS",         7, 0, CpuidRegister::ebx,  9, Shown::skylake_sp, true},

@@ -44,8 +44,11 @@ uint8_t packed_operand(const Operand& operand) {
 }
 
 /// Immediate operands share `imm`: the one there is, or two side by side (ENTER: size in the low
-/// 16 bits, level above), or a far pointer's offset with its selector above the offset.
+/// 16 bits, level above), or a far pointer's offset with its selector above the offset. An x87
+/// instruction, which never has one, keeps its opcode as the x87 unit records it.
 uint64_t packed_immediate(const Decoded& d) {
+  const bool x87 = d.opcode_map == 0 && (d.opcode & 0xF8) == 0xD8;
+  if (x87) return (d.opcode & 7u) << 8 | d.modrm;
   uint64_t imm = 0;
   bool first = true;
   for (uint8_t i = 0; i < d.operand_count; ++i) {

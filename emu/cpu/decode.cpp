@@ -225,6 +225,10 @@ Result<Decoded, DecodeError> decode(std::span<const std::byte> bytes, const Deco
   d.address_size = static_cast<uint8_t>(insn.address_width / 8);
   d.stack_size = mode.code_size == 8 ? 8 : mode.stack32 ? 4 : 2;
   d.opcode = insn.opcode;
+  if ((insn.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0) {
+    d.modrm = static_cast<uint8_t>(insn.raw.modrm.mod << 6 | insn.raw.modrm.reg << 3 |
+                                   insn.raw.modrm.rm);
+  }
   d.opcode_map = static_cast<uint8_t>(insn.opcode_map);
   take_prefixes(insn, d);
   take_operands(insn, operands, d);

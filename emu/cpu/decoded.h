@@ -51,6 +51,7 @@ struct Decoded {
   uint8_t stack_size = 8;         ///< bytes of a stack-pointer access: 2, 4, 8
   uint8_t code_size = 8;
   uint8_t opcode = 0;             ///< last opcode byte
+  uint8_t modrm = 0;              ///< 0 where there is none
   uint8_t opcode_map = 0;         ///< 0 one-byte, 1 0F, 2 0F38, 3 0F3A
   uint8_t mandatory_prefix = 0;   ///< 0, 0x66, 0xF3 or 0xF2
   bool vex = false;

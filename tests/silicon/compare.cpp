@@ -97,6 +97,15 @@ std::string describe(const Case& c) {
     line(text, "  %s %016" PRIx64, arch::kGprNames[i].data(), c.before.gpr[i]);
   }
   line(text, "  flags %" PRIx64, c.before.rflags);
+  if (!c.with_vectors) return text;
+  const emu::X87State& x = c.before.x87;
+  line(text, "  fcw %04x fsw %04x", x.fcw, x.fsw);
+  for (unsigned i = 0; i < 8; ++i) {
+    const unsigned number = ((x.fsw >> 11) + i) & 7;
+    const bool empty = (x.valid >> number & 1) == 0;
+    line(text, "  st%u %04x:%016" PRIx64 "%s", i, x.sign_exponent[number], x.significand[number],
+         empty ? " empty" : "");
+  }
   return text;
 }
 

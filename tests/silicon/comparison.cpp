@@ -79,8 +79,8 @@ void Comparison::run_case(const Form& form, Random& random) {
     ++count.diverging;
     return;
   }
-  ++count.differing;
-  if (++failures > kPrinted) return;
+  ++failures;
+  if (++count.differing > kPrintedPerRow) return;
   std::printf("%s  [%s]\n%s%s\n", std::string(name).c_str(), std::string(form.text).c_str(),
               describe(c).c_str(), text.c_str());
 }

@@ -40,7 +40,7 @@ class Comparison {
   RowCount undefined;  ///< #UD without a row
 
  private:
-  static constexpr uint64_t kPrinted = 20;
+  static constexpr uint64_t kPrintedPerRow = 3;
 
   void run_case(const Form& form, Random& random);
   void resynchronise();

@@ -38,6 +38,63 @@ bool target_and_stack_fault(const Case&, const Insn&, const Outcome& host, const
          ends_with(ours, Vector::general_protection);
 }
 
+/// An operand of ten bytes or more meets a segment limit and a page, or two pages.
+bool long_operand_faults(const Case&, const Insn&, const Outcome& host, const Outcome& ours) {
+  return host.faulted && ours.faulted;
+}
+
+/// FCOMI and its like leave C1 as it was, and agree otherwise.
+bool only_c1_is_kept(const Case& c, const Insn&, const Outcome& host, const Outcome& ours) {
+  constexpr uint16_t kC1 = 0x0200;
+  Outcome expected = host;
+  expected.after.x87.fsw = static_cast<uint16_t>(host.after.x87.fsw & ~kC1);
+  return (host.after.x87.fsw & kC1) == (c.before.x87.fsw & kC1) &&
+         difference(c, expected, ours, 0).empty();
+}
+
+/// Significands of one sign that follow each other, or are equal.
+bool neighbours(const emu::X87State& a, const emu::X87State& b, size_t i) {
+  const bool swapped = b.sign_exponent[i] < a.sign_exponent[i];
+  const emu::X87State& low = swapped ? b : a;
+  const emu::X87State& high = swapped ? a : b;
+  const uint64_t step = high.significand[i] - low.significand[i];
+  if (low.sign_exponent[i] == high.sign_exponent[i]) return step + 1 <= 2;
+  constexpr uint64_t kLargest = ~uint64_t{0}, kSmallest = uint64_t{1} << 63;
+  return high.sign_exponent[i] == low.sign_exponent[i] + 1 && high.significand[i] == kSmallest &&
+         (low.significand[i] == kLargest || low.sign_exponent[i] % 0x8000 == 0);
+}
+
+/// The last place of a function's value, and what tells of rounding: UE, PE and C1, and the summary
+/// with them.
+bool last_place(const Case& c, const Insn&, const Outcome& host, const Outcome& ours) {
+  constexpr uint16_t kRounding = 0x82B0;
+  Outcome expected = host;
+  emu::X87State& x = expected.after.x87;
+  const emu::X87State& y = ours.after.x87;
+  for (size_t i = 0; i < 8; ++i) {
+    if (!neighbours(x, y, i)) return false;
+    x.significand[i] = y.significand[i];
+    x.sign_exponent[i] = y.sign_exponent[i];
+  }
+  x.fsw = static_cast<uint16_t>((x.fsw & ~kRounding) | (y.fsw & kRounding));
+  return difference(c, expected, ours, 0).empty();
+}
+
+/// FYL2XP1 of -1 and less.
+bool outside_domain(const Case& c, const Insn&, const Outcome&, const Outcome&) {
+  const emu::X87State& x = c.before.x87;
+  return x.sign_exponent[(x.fsw >> 11) & 7] >= 0xBFFF;
+}
+
+constexpr std::string_view kPole = "a pole at -1, invalid below (SDM \"FYL2XP1\": undefined)";
+constexpr std::string_view kOperand = "ST(0) comes back";
+constexpr std::string_view kRounded =
+    "rounded once, exact results not inexact (SDM \"Inexact-Result (Precision) Exception (#P)\")";
+constexpr std::string_view kAccurate = "within one unit in the last place, always inexact";
+constexpr std::string_view kWhole = "the operand is one access: its limit, then its first page";
+constexpr std::string_view kParts = "parts of the operand are judged one by one";
+constexpr std::string_view kCleared = "C1 is 0 (SDM \"FCOMI\", \"FPU Flags Affected\")";
+constexpr std::string_view kKept = "C1 stays as it was";
 constexpr std::string_view kFirst = "the source at rSI is read first";
 constexpr std::string_view kSecond = "the operand at rDI is read first";
 constexpr std::string_view kAtomic = "a fault leaves the registers as they were (SDM \"POPA\")";
@@ -73,7 +130,7 @@ constexpr std::array<UndefinedFlags, 24> kUndefinedFlags = {{
   {"aad",    rflags::cf | rflags::af | rflags::of},
 }};
 
-constexpr std::array<Divergence, 9> kDivergences = {{
+constexpr std::array<Divergence, 30> kDivergences = {{
   {"shld",  shifts_past_operand,    kThrice, kOther},
   {"shrd",  shifts_past_operand,    kThrice, kOther},
   {"cmpsb", two_operands_fault,     kFirst,  kSecond},
@@ -83,6 +140,27 @@ constexpr std::array<Divergence, 9> kDivergences = {{
   {"popa",  partly_popped,          kAtomic, kPartial},
   {"popad", partly_popped,          kAtomic, kPartial},
   {"call",  target_and_stack_fault, "the target is judged before the push (SDM \"CALL\")", "the push comes first"},
+  {"fcomi",   only_c1_is_kept,     kCleared, kKept},
+  {"fcomip",  only_c1_is_kept,     kCleared, kKept},
+  {"fucomi",  only_c1_is_kept,     kCleared, kKept},
+  {"fucomip", only_c1_is_kept,     kCleared, kKept},
+  {"fsin",    last_place,          kRounded, kAccurate},
+  {"fcos",    last_place,          kRounded, kAccurate},
+  {"fsincos", last_place,          kRounded, kAccurate},
+  {"fptan",   last_place,          kRounded, kAccurate},
+  {"fpatan",  last_place,          kRounded, kAccurate},
+  {"f2xm1",   last_place,          kRounded, kAccurate},
+  {"fyl2x",   last_place,          kRounded, kAccurate},
+  {"fyl2xp1", last_place,          kRounded, kAccurate},
+  {"fyl2xp1", outside_domain,      kPole,    kOperand},
+  {"fld",     long_operand_faults, kWhole,   kParts},
+  {"fbld",    long_operand_faults, kWhole,   kParts},
+  {"fstp",    long_operand_faults, kWhole,   kParts},
+  {"fbstp",   long_operand_faults, kWhole,   kParts},
+  {"fnstenv", long_operand_faults, kWhole,   kParts},
+  {"fldenv",  long_operand_faults, kWhole,   kParts},
+  {"fnsave",  long_operand_faults, kWhole,   kParts},
+  {"frstor",  long_operand_faults, kWhole,   kParts},
 }};
 // clang-format on
 

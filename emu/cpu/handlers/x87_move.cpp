@@ -1,7 +1,7 @@
-// x87 loads, stores and stack control: FLD, FST(P), FILD, FIST(P), FXCH, FINCSTP, FDECSTP, FFREE.
+// x87 loads, stores and stack control: FLD, FST(P), FILD, FIST(P), FISTTP, FBLD, FBSTP, FXCH,
+// FCMOVcc, FINCSTP, FDECSTP, FFREE, FFREEP.
 #include "emu/cpu/handlers/x87.h"
-
-#include <algorithm>
+#include "emu/cpu/softfloat/x87.h"
 
 namespace vitrine::emu {
 
@@ -11,293 +11,220 @@ namespace sf = softfloat;
 using sf::Env;
 using sf::F80;
 
-constexpr uint16_t kC1 = 0x0200;
-constexpr F80 kIndefinite{0xC000000000000000, 0xFFFF};
+// --- Loads ---
 
-unsigned physical(const X87State& x, unsigned i) { return ((x.fsw >> 11) + i) & 7; }
-bool empty(const X87State& x, unsigned i) { return (x.valid >> physical(x, i) & 1) == 0; }
-F80 read(const X87State& x, unsigned i) {
-  const unsigned p = physical(x, i);
-  return {x.significand[p], x.sign_exponent[p]};
-}
-void write(X87State& x, unsigned i, F80 value) {
-  const unsigned p = physical(x, i);
-  x.significand[p] = value.significand;
-  x.sign_exponent[p] = value.sign_exponent;
-  x.valid = static_cast<uint8_t>(x.valid | 1u << p);
-}
-void move_top(X87State& x, unsigned distance) {
-  const unsigned top = ((x.fsw >> 11) + distance) & 7;
-  x.fsw = static_cast<uint16_t>((x.fsw & ~0x3800) | top << 11);
-}
-void pop(X87State& x) {
-  x.valid = static_cast<uint8_t>(x.valid & ~(1u << physical(x, 0)));
-  move_top(x, 1);
+/// Pushes what needs no rounding and raises nothing.
+void push_exact(X87State& x, F80 value) {
+  x87_clear_conditions(x, fsw::c1);
+  x87_push_result(x, value);
 }
 
-/// SDM "Stack Overflow or Underflow Exception (#IS)": true when it is masked and a default is used.
-bool stack_fault(X87State& x, bool overflow) {
-  x.fsw = static_cast<uint16_t>((x.fsw & ~kC1) | 0x41 | (overflow ? kC1 : 0));
-  x87_update_summary(x);
-  return (x.fcw & 1) != 0;
-}
-
-/// Adds the exceptions of one operation to FSW. False when an unmasked one forbids the result.
-bool report(X87State& x, const Env& env, bool to_memory) {
-  x.fsw = static_cast<uint16_t>((x.fsw & ~kC1) | env.reported() | (env.rounded_up ? kC1 : 0));
-  x87_update_summary(x);
-  const uint8_t refusing = to_memory ? 0x1F : 0x07;
-  return (env.unmasked() & refusing) == 0;
-}
-
-Flow push(Cpu& cpu, F80 value) {
-  X87State& x = cpu.state.x87;
-  if (!empty(x, 7)) {
-    if (!stack_fault(x, true)) return Flow::next;
-    value = kIndefinite;
-  } else {
-    x.fsw &= static_cast<uint16_t>(~kC1);
-  }
-  move_top(x, 7);
-  write(x, 0, value);
-  return Flow::next;
-}
-
-// FILD m16, m32, m64
+// FILD m16; FILD m32; FILD m64
 template <class T>
-Flow fild(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const auto value = cpu.load<T>(insn);
-  if (!value) return cpu.raise(value.error());
-  Env env = Env::from_fcw(0x037F);
-  return push(cpu, sf::from_integer<F80>(env, as_signed(*value)));
+void fild(X87State& x, T operand) {
+  Env env;
+  push_exact(x, sf::from_integer<F80>(env, as_signed(operand)));
 }
 
-// FIST, FISTP m16, m32, m64
-template <class T, bool pops>
-Flow fist(Cpu& cpu, const Insn& insn) {
-  using I = std::make_signed_t<T>;
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  T value = static_cast<T>(T{1} << (kBits<T> - 1));  // the integer indefinite
-  const X87State before = x;
-  if (empty(x, 0)) {
-    if (!stack_fault(x, false)) return Flow::next;
-  } else {
-    Env env = Env::from_fcw(x.fcw);
-    value = static_cast<T>(sf::to_integer<I, F80>(env, read(x, 0), env.rounding));
-    if (!report(x, env, true)) return Flow::next;
-  }
-  const auto stored = cpu.store<T>(insn, value);
-  if (!stored) {
-    x = before;
-    return cpu.raise(stored.error());
-  }
-  if constexpr (pops) pop(x);
-  return Flow::next;
-}
-
-// FLD m32, m64
+// FLD m32; FLD m64: an unmasked denormal exception does not keep the value from being pushed
 template <class T>
-Flow fld_memory(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const auto value = cpu.load<T>(insn);
-  if (!value) return cpu.raise(value.error());
-  X87State& x = cpu.state.x87;
-  if (!empty(x, 7)) return push(cpu, kIndefinite);
+void fld(X87State& x, T operand) {
+  if (!st_empty(x, 7)) return x87_push_result(x, kX87Indefinite);
   Env env = Env::from_fcw(x.fcw);
-  const F80 wide = sf::load<T>(env, *value);
-  x.fsw &= static_cast<uint16_t>(~kC1);
-  x.fsw = static_cast<uint16_t>(x.fsw | env.reported());
-  x87_update_summary(x);
-  if ((env.unmasked() & 1) != 0) return Flow::next;  // an unmasked denormal still loads
-  return push(cpu, wide);
+  const F80 value = sf::load<T>(env, operand);
+  x87_report(x, env);
+  if ((env.unmasked() & sf::kInvalid) == 0) st_push(x, value);
 }
 
 // FLD m80
-Flow fld_extended(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const bool checked = (insn.flags & insn_flag::checked) != 0;
-  const uint64_t at = cpu.effective_address(insn);
-  const auto low = cpu.load_at<uint64_t>(insn.segment, at, checked);
-  if (!low) return cpu.raise(low.error());
-  const auto high = cpu.load_at<uint16_t>(insn.segment, at + 8, checked);
-  if (!high) return cpu.raise(high.error());
-  return push(cpu, F80{*low, *high});
+void fld_extended(X87State& x, const X87Bytes& operand) { push_exact(x, x87_from_bytes(operand)); }
+
+// FBLD m80
+void fbld(X87State& x, const X87Bytes& operand) {
+  sf::PackedDecimal decimal;
+  std::memcpy(decimal.data(), operand.data(), operand.size());
+  push_exact(x, sf::from_decimal(decimal));
 }
 
-// FLD ST(i)
-Flow fld_register(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  if (empty(x, insn.op[0])) {
-    if (!stack_fault(x, false)) return Flow::next;
-    move_top(x, 7);
-    write(x, 0, kIndefinite);
-    return Flow::next;
-  }
-  return push(cpu, read(x, insn.op[0]));
+// FLD ST(i): an empty source counts before a full stack
+void fld_register(X87State& x, const Insn& insn) {
+  if (!st_empty(x, insn.op[0])) return push_exact(x, st_read(x, insn.op[0]));
+  if (x87_stack_fault(x, StackFault::underflow)) st_push(x, kX87Indefinite);
 }
 
-// FST, FSTP m32, m64
-template <class T, bool pops>
-Flow fst_memory(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  const X87State before = x;
-  Env env = Env::from_fcw(x.fcw);
-  const bool fault = empty(x, 0);
-  if (fault && !stack_fault(x, false)) return Flow::next;
-  Env quiet = Env::from_fcw(0x037F);
-  const T value = fault ? sf::store<T>(quiet, kIndefinite) : sf::store<T>(env, read(x, 0));
-  if (!fault && !report(x, env, true)) return Flow::next;
-  const auto stored = cpu.store<T>(insn, value);
-  if (!stored) {
-    x = before;
-    return cpu.raise(stored.error());
+// --- Stores; nothing is stored when an unmasked exception forbids it ---
+
+template <class T, auto convert, bool pops>
+std::optional<T> store_top(X87State& x) {
+  T value;
+  if (st_empty(x, 0)) {
+    if (!x87_stack_fault(x, StackFault::underflow)) return std::nullopt;
+    Env quiet;
+    value = convert(quiet, kX87Indefinite);
+  } else {
+    Env env = Env::from_fcw(x.fcw);
+    value = convert(env, st_read(x, 0));
+    if (!x87_report(x, env, X87Destination::memory)) return std::nullopt;
   }
-  if constexpr (pops) pop(x);
-  return Flow::next;
+  if constexpr (pops) st_pop(x);
+  return value;
 }
 
-// FSTP m80
-Flow fstp_extended(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  const X87State before = x;
-  F80 value = kIndefinite;
-  if (!empty(x, 0)) {
-    value = read(x, 0);
-    x.fsw &= static_cast<uint16_t>(~kC1);
-  } else if (!stack_fault(x, false)) {
-    return Flow::next;
-  }
-  std::array<std::byte, 10> bytes;
-  std::memcpy(bytes.data(), &value.significand, 8);
-  std::memcpy(bytes.data() + 8, &value.sign_exponent, 2);
-  const bool checked = (insn.flags & insn_flag::checked) != 0;
-  const auto stored =
-      cpu.store_at(insn.segment, cpu.effective_address(insn), bytes, checked);
-  if (!stored) {
-    x = before;
-    return cpu.raise(stored.error());
-  }
-  pop(x);
-  return Flow::next;
+template <class T>
+T to_integer(Env& env, F80 value) {
+  return static_cast<T>(sf::to_integer<std::make_signed_t<T>, F80>(env, value, env.rounding));
+}
+template <class T>
+T to_integer_truncated(Env& env, F80 value) {
+  return static_cast<T>(
+      sf::to_integer<std::make_signed_t<T>, F80>(env, value, sf::Rounding::toward_zero));
+}
+X87Bytes to_extended(Env&, F80 value) { return x87_to_bytes(value); }
+X87Bytes to_decimal(Env& env, F80 value) {
+  const sf::PackedDecimal decimal = sf::to_decimal(env, value);
+  X87Bytes bytes;
+  std::memcpy(bytes.data(), decimal.data(), bytes.size());
+  return bytes;
 }
 
-// FST, FSTP ST(i)
+// FST ST(i); FSTP ST(i)
 template <bool pops>
-Flow fst_register(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  F80 value = kIndefinite;
-  if (!empty(x, 0)) {
-    value = read(x, 0);
-    x.fsw &= static_cast<uint16_t>(~kC1);
-  } else if (!stack_fault(x, false)) {
-    return Flow::next;
+void fst_register(X87State& x, const Insn& insn) {
+  F80 value = kX87Indefinite;
+  if (st_empty(x, 0)) {
+    if (!x87_stack_fault(x, StackFault::underflow)) return;
+  } else {
+    value = st_read(x, 0);
+    x87_clear_conditions(x, fsw::c1);
   }
-  write(x, insn.op[0], value);
-  if constexpr (pops) pop(x);
-  return Flow::next;
+  st_write(x, insn.op[0], value);
+  if constexpr (pops) st_pop(x);
 }
+
+// FSTPNCE ST(i), an alias of FSTP that does not check for an empty ST(0) and then only pops
+void fstp_unchecked(X87State& x, const Insn& insn) {
+  if (!st_empty(x, 0)) st_write(x, insn.op[0], st_read(x, 0));
+  x87_clear_conditions(x, fsw::c1);
+  st_pop(x);
+}
+
+// --- The stack ---
 
 // FXCH ST(i)
-Flow fxch(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State& x = cpu.state.x87;
-  const unsigned i = insn.op[1] == kNoOperand ? insn.op[0] : insn.op[1];
-  const bool fault = empty(x, 0) || empty(x, i);
-  if (fault && !stack_fault(x, false)) return Flow::next;
-  if (!fault) x.fsw &= static_cast<uint16_t>(~kC1);
-  const F80 top = empty(x, 0) ? kIndefinite : read(x, 0);
-  const F80 other = empty(x, i) ? kIndefinite : read(x, i);
-  write(x, 0, other);
-  write(x, i, top);
-  return Flow::next;
+void fxch(X87State& x, const Insn& insn) {
+  const unsigned i = insn.op[0];
+  const bool fault = st_empty(x, 0) || st_empty(x, i);
+  if (fault && !x87_stack_fault(x, StackFault::underflow)) return;
+  if (!fault) x87_clear_conditions(x, fsw::c1);
+  const F80 top = st_empty(x, 0) ? kX87Indefinite : st_read(x, 0);
+  const F80 other = st_empty(x, i) ? kX87Indefinite : st_read(x, i);
+  st_write(x, 0, other);
+  st_write(x, i, top);
 }
 
-// FINCSTP, FDECSTP
+// FINCSTP; FDECSTP
 template <unsigned distance>
-Flow rotate(Cpu& cpu, const Insn&) {
-  Flow flow;
-  if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  move_top(cpu.state.x87, distance);
-  cpu.state.x87.fsw &= static_cast<uint16_t>(~kC1);
-  return Flow::next;
+void rotate(X87State& x, const Insn&) {
+  st_rotate(x, distance);
+  x87_clear_conditions(x, fsw::c1);
 }
 
-// FFREE ST(i)
-Flow ffree(Cpu& cpu, const Insn& insn) {
+// FFREE ST(i); FFREEP ST(i)
+template <bool pops>
+void ffree(X87State& x, const Insn& insn) {
+  x87_clear_conditions(x, fsw::c1);
+  st_free(x, insn.op[0]);
+  if constexpr (pops) st_pop(x);
+}
+
+// FCMOVcc ST(0), ST(i)
+template <unsigned cc>
+Flow fcmov(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
   X87State& x = cpu.state.x87;
-  x.valid = static_cast<uint8_t>(x.valid & ~(1u << physical(x, insn.op[0])));
+  if (st_empty(x, 0) || st_empty(x, insn.op[1])) {
+    if (x87_stack_fault(x, StackFault::underflow)) st_write(x, 0, kX87Indefinite);
+  } else if (holds<cc>(cpu.state.flags)) {
+    st_write(x, 0, st_read(x, insn.op[1]));
+  }
+  x87_note_pointers(cpu, insn);
   return Flow::next;
 }
 
-template <Handler handler>
-Handler select(const Decoded&) {
-  return handler;
-}
+// --- Forms ---
+
 Handler select_fild(const Decoded& d) {
   switch (d.operands[0].bits) {
-    case 16: return fild<uint16_t>;
-    case 32: return fild<uint32_t>;
-    default: return fild<uint64_t>;
-  }
-}
-template <bool pops>
-Handler select_fist(const Decoded& d) {
-  switch (d.operands[0].bits) {
-    case 16: return fist<uint16_t, pops>;
-    case 32: return fist<uint32_t, pops>;
-    default: return fist<uint64_t, pops>;
-  }
-}
-Handler select_fld(const Decoded& d) {
-  if (!is_memory(d.operands[0])) return fld_register;
-  switch (d.operands[0].bits) {
-    case 32: return fld_memory<uint32_t>;
-    case 64: return fld_memory<uint64_t>;
-    default: return fld_extended;
-  }
-}
-template <bool pops>
-Handler select_fst(const Decoded& d) {
-  if (!is_memory(d.operands[0])) return fst_register<pops>;
-  switch (d.operands[0].bits) {
-    case 32: return fst_memory<uint32_t, pops>;
-    case 64: return fst_memory<uint64_t, pops>;
-    default: return fstp_extended;
+    case 16: return x87_source<uint16_t, fild<uint16_t>>;
+    case 32: return x87_source<uint32_t, fild<uint32_t>>;
+    default: return x87_source<uint64_t, fild<uint64_t>>;
   }
 }
 
-constexpr Row row(std::string_view mnemonic, Handler (*choose)(const Decoded&)) {
-  return {mnemonic, Feature::x87, InsnClass::plain, CostClass::x87_simple, {}, choose};
+template <class T, bool truncating, bool pops>
+constexpr Handler kFist =
+    x87_target<T, store_top<T, truncating ? to_integer_truncated<T> : to_integer<T>, pops>>;
+template <bool truncating, bool pops>
+Handler select_fist(const Decoded& d) {
+  switch (d.operands[0].bits) {
+    case 16: return kFist<uint16_t, truncating, pops>;
+    case 32: return kFist<uint32_t, truncating, pops>;
+    default: return kFist<uint64_t, truncating, pops>;
+  }
+}
+
+Handler select_fld(const Decoded& d) {
+  if (!is_memory(d.operands[0])) return x87_registers<fld_register>;
+  switch (d.operands[0].bits) {
+    case 32: return x87_source<uint32_t, fld<uint32_t>>;
+    case 64: return x87_source<uint64_t, fld<uint64_t>>;
+    default: return x87_source<X87Bytes, fld_extended>;
+  }
+}
+
+template <bool pops>
+Handler select_fst(const Decoded& d) {
+  if (!is_memory(d.operands[0])) return x87_registers<fst_register<pops>>;
+  switch (d.operands[0].bits) {
+    case 32: return x87_target<uint32_t, store_top<uint32_t, sf::store<uint32_t>, pops>>;
+    case 64: return x87_target<uint64_t, store_top<uint64_t, sf::store<uint64_t>, pops>>;
+    default: return x87_target<X87Bytes, store_top<X87Bytes, to_extended, pops>>;
+  }
+}
+
+constexpr Handler kFbstp = x87_target<X87Bytes, store_top<X87Bytes, to_decimal, true>>;
+
+template <unsigned cc>
+constexpr Row fcmov_row(std::string_view mnemonic) {
+  return x87_row(mnemonic, x87_always<fcmov<cc>>, CostClass::x87_simple,
+                 {.read = condition_flags(cc)});
 }
 
 constexpr auto kRows = std::to_array<Row>({
-    row("fild", select_fild),
-    row("fist", select_fist<false>),
-    row("fistp", select_fist<true>),
-    row("fld", select_fld),
-    row("fst", select_fst<false>),
-    row("fstp", select_fst<true>),
-    row("fxch", select<fxch>),
-    row("fincstp", select<rotate<1>>),
-    row("fdecstp", select<rotate<7>>),
-    row("ffree", select<ffree>),
+    x87_row("fild", select_fild),
+    x87_row("fist", select_fist<false, false>),
+    x87_row("fistp", select_fist<false, true>),
+    x87_row("fisttp", select_fist<true, true>, CostClass::x87_simple, {}, Feature::sse3),
+    x87_row("fld", select_fld),
+    x87_row("fst", select_fst<false>),
+    x87_row("fstp", select_fst<true>),
+    x87_row("fstpnce", x87_always<x87_registers<fstp_unchecked>>),
+    x87_row("fbld", x87_always<x87_source<X87Bytes, fbld>>, CostClass::x87_state),
+    x87_row("fbstp", x87_always<kFbstp>, CostClass::x87_state),
+    x87_row("fxch", x87_always<x87_registers<fxch>>),
+    x87_row("fincstp", x87_always<x87_registers<rotate<1>>>),
+    x87_row("fdecstp", x87_always<x87_registers<rotate<7>>>),
+    x87_row("ffree", x87_always<x87_registers<ffree<false>>>),
+    x87_row("ffreep", x87_always<x87_registers<ffree<true>>>),
+    fcmov_row<0x2>("fcmovb"),
+    fcmov_row<0x3>("fcmovnb"),
+    fcmov_row<0x4>("fcmove"),
+    fcmov_row<0x5>("fcmovne"),
+    fcmov_row<0x6>("fcmovbe"),
+    fcmov_row<0x7>("fcmovnbe"),
+    fcmov_row<0xA>("fcmovu"),
+    fcmov_row<0xB>("fcmovnu"),
 });
 
 }  // namespace

@@ -19,13 +19,14 @@ F80 round_exact(Env& env, const Unrounded& x) {
 }
 
 // What both remainder instructions do first; nothing when there is something to divide.
-std::optional<F80> special_remainder(Env& env, F80 a, F80 b) {
-  if (const auto answer = not_numbers(env, a, b)) return answer;
-  if (is_infinite(a) || is_zero(b)) return invalid<F80>(env);
+std::optional<Remainder> special_remainder(Env& env, F80 a, F80 b) {
+  const auto undivided = [](F80 value) { return Remainder{value, false, 0, false}; };
+  if (const auto answer = not_numbers(env, a, b)) return undivided(*answer);
+  if (is_infinite(a) || is_zero(b)) return undivided(invalid<F80>(env));
   if (is_denormal(a) || is_denormal(b)) env.raise(kDenormal);
-  if (env.stops_before_computation()) return a;
-  if (is_zero(a)) return a;
-  if (is_infinite(b)) return round_exact(env, widen(unpack(a)));
+  if (env.stops_before_computation()) return undivided(a);
+  if (is_zero(a)) return Remainder{a, false, 0};
+  if (is_infinite(b)) return Remainder{round_exact(env, widen(unpack(a))), false, 0};
   return std::nullopt;
 }
 
@@ -47,7 +48,7 @@ Remainder reduce(Env& env, const Number& a, const Number& b, int32_t steps, int3
 }  // namespace
 
 Remainder remainder_truncating(Env& env, F80 a, F80 b) {
-  if (const auto answer = special_remainder(env, a, b)) return {*answer, false, 0};
+  if (const auto answer = special_remainder(env, a, b)) return *answer;
   const Number x = unpack(a);
   const Number y = unpack(b);
   const int32_t difference = x.exponent - y.exponent;
@@ -56,7 +57,7 @@ Remainder remainder_truncating(Env& env, F80 a, F80 b) {
 }
 
 Remainder remainder_nearest(Env& env, F80 a, F80 b) {
-  if (const auto answer = special_remainder(env, a, b)) return {*answer, false, 0};
+  if (const auto answer = special_remainder(env, a, b)) return *answer;
   const Number x = unpack(a);
   const Number y = unpack(b);
   const int32_t difference = x.exponent - y.exponent;

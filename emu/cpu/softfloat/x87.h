@@ -10,11 +10,13 @@
 namespace vitrine::emu::softfloat {
 
 // FPREM and FPREM1: ST(0) reduced by ST(1). partial is C2; quotient holds the low three bits of the
-// quotient, bit 0 for C1, bit 1 for C3, bit 2 for C0, and is 0 when partial.
+// quotient, bit 0 for C1, bit 1 for C3, bit 2 for C0, and is 0 when partial. divided is false where
+// there is no quotient at all: NaNs and invalid operands.
 struct Remainder {
   F80 value;
   bool partial;
   uint8_t quotient;
+  bool divided = true;
 };
 [[nodiscard]] Remainder remainder_truncating(Env& env, F80 a, F80 b);
 [[nodiscard]] Remainder remainder_nearest(Env& env, F80 a, F80 b);
