@@ -45,9 +45,11 @@ bool Cpu::take_pending_debug() {
 
 bool Cpu::take_nmi() {
   if (!state.nmi_pending || vmx::nmi_blocked(*this) || state.mov_ss_shadow) return false;
-  state.activity = Activity::active;
   state.nmi_pending = false;
+  // An exit saves the activity state that the event found (SDM "Architectural State Before a VM
+  // Exit"); a delivery wakes the processor first.
   if (vmx::exits_on_nmi(*this)) return true;
+  state.activity = Activity::active;
   state.nmi_blocked = true;
   constexpr auto kNmi = static_cast<uint8_t>(arch::Vector::nmi);
   vmx::begin_vectoring(*this, uint32_t{kNmi} | 2u << 8 | 1u << 31, 0, 0);
@@ -60,20 +62,23 @@ bool Cpu::take_interrupt() {
   const bool enabled = (state.rflags_system & arch::rflags::if_) != 0;
   if (shadowed || (!enabled && !vmx::interrupts_exit(*this))) return false;
   if (!ports_.interrupt_pending(index_, now())) return false;
-  state.activity = Activity::active;
   if (vmx::exits_on_external_interrupt(*this)) return true;
   const auto vector = ports_.acknowledge_interrupt(index_, now());
   if (!vector) return false;
+  state.activity = Activity::active;
   vmx::begin_vectoring(*this, uint32_t{*vector} | 1u << 31, 0, 0);
   deliver_event(*vector, EventType::external, false, 0, state.rip());
   return true;
 }
+
+Cycle Cpu::wake_time() const { return idle() ? vmx::preemption_deadline(*this) : kNever; }
 
 bool Cpu::service_attention() {
   // What was taken leaves a new state to look at, before the first instruction of its handler.
   bool taken = true;
   while (taken) {
     attention_ = false;
+    vmx.iret_unblocked_nmi = false;
     const bool asleep = state.activity == Activity::wait_for_sipi;
     const bool listens = state.activity == Activity::active || state.activity == Activity::hlt;
     taken = take_init_or_sipi() || (!asleep && vmx::exits_at_boundary(*this)) ||

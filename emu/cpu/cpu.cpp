@@ -290,6 +290,7 @@ bool Cpu::step(Block& block, uint32_t index) {
   const bool resumed = (state.rflags_system & rflags::rf) != 0;
   const bool sti_shadow = state.sti_shadow;
   const bool mov_ss_shadow = state.mov_ss_shadow;
+  const uint64_t transitions = vmx.transitions;
   if (code_limited_ && rip + insn.length - 1 > state.segments[arch::cs].limit) {
     deliver_exception(kGeneralProtection0);
     settle();
@@ -301,6 +302,11 @@ bool Cpu::step(Block& block, uint32_t index) {
   const uint64_t retired_before = state.retired;
   execute(block, index, index + 1, false);
   if (state.retired == retired_before) return true;
+  // Traps and shadows of the other side of a VM entry are not this one's.
+  if (vmx.transitions != transitions) {
+    if (observe_all_ && observer_ != nullptr) observer_->retired(*this, copy, rip);
+    return true;
+  }
   // RF that IRET has just loaded is for the instruction behind it.
   if (resumed) state.rflags_system &= ~rflags::rf;
   if (sti_shadow) state.sti_shadow = false;
@@ -361,7 +367,8 @@ void Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
 /// its own look at the deadline.
 Flow Cpu::repeat_string(const Insn& insn) {
   Flow flow = Flow::again;
-  while (flow == Flow::again && !cut_ && !attention_ && now() + insn.cost < deadline_) {
+  const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
+  while (flow == Flow::again && !cut_ && !attention_ && now() + insn.cost < deadline) {
     extra_cycles_ += insn.cost;
     flow = insn.handler(*this, insn);
   }
@@ -389,16 +396,16 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
     state.regs[kRipRegister] -= block.insns[done].length;
   } else if (flow == Flow::fault) {
     state.regs[kRipRegister] -= block.insns[done].length;
-    take_fault();
+    take_fault(block.insns[done].length);
   }
 }
 
-void Cpu::take_fault() {
+void Cpu::take_fault(uint8_t instruction_length) {
   state.position.index = 0;
   if (pending_fault_.kind == Fault::Kind::exception) {
     deliver_exception(pending_fault_);
   } else {
-    vmx::exit_on_ept_fault(*this, pending_fault_);
+    vmx::exit_on_ept_fault(*this, pending_fault_, instruction_length);
   }
   settle();
 }

@@ -48,6 +48,8 @@ class Cpu final : public AccessClock {
   Cycle& deadline() { return deadline_; }
   /// HLT, shutdown or wait-for-SIPI, with nothing to look at.
   bool idle() const { return state.activity != Activity::active && !attention_; }
+  /// When an idle processor has something to look at by itself (the VMX-preemption timer).
+  Cycle wake_time() const;
 
   /// Seeds RDRAND and RDSEED; not changed by resets.
   void seed_random(uint64_t seed) { state.random = seed; }
@@ -271,7 +273,7 @@ class Cpu final : public AccessClock {
   /// One instruction with everything that is checked between instructions; false: observer stopped.
   bool step(Block& block, uint32_t index);
   bool breakpoint_hit(uint64_t rip);
-  void take_fault();
+  void take_fault(uint8_t instruction_length = 0);
   /// A fault while delivering a double fault: shutdown, or a VM exit.
   void shut_down();
   void charge_event(uint64_t cycles) { extra_cycles_ += cycles; }

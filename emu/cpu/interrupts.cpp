@@ -283,6 +283,7 @@ void Cpu::deliver_exception(const Fault& raised) {
     const uint64_t rip = state.rip();
     const uint64_t debug_bits = current.vector == Vector::debug ? take_fault_debug() : 0;
     if (vmx::exits_on_exception(*this, current, debug_bits, 0, false)) return;
+    if (state.activity == Activity::hlt) state.activity = Activity::active;
     if (current.vector == Vector::page_fault) state.cr2 = mmu.fault_address().value;
     if (current.vector == Vector::debug) note_debug(state, debug_bits);
     ++state.exceptions;

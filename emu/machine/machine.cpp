@@ -117,6 +117,9 @@ void Machine::happen(Cycle now) {
     const InputEvent& event = inputs_[next_input_++];
     board_.receive(event.port, event.bytes, now);
   }
+  for (const auto& cpu : cpus_) {
+    if (cpu->wake_time() <= now) cpu->attention();
+  }
   // Processors that were woken take their part in time from now on.
   for (const auto& cpu : cpus_) {
     if (cpu->state.activity == Activity::active || cpu->idle()) continue;
@@ -127,7 +130,9 @@ void Machine::happen(Cycle now) {
 
 Cycle Machine::next_happening() const {
   const Cycle input = next_input_ < inputs_.size() ? inputs_[next_input_].when : kNever;
-  return std::min(events_.next(), input);
+  Cycle next = std::min(events_.next(), input);
+  for (const auto& cpu : cpus_) next = std::min(next, cpu->wake_time());
+  return next;
 }
 
 StopReason Machine::run(const RunRequest& request) {

@@ -216,7 +216,10 @@ Flow iret_protected(Cpu& cpu, unsigned width) {
 Flow iret(Cpu& cpu, const Insn& insn) {
   CpuState& s = cpu.state;
   // SDM "Handling Multiple NMIs": NMIs are unblocked even when the IRET faults.
-  if (vmx::iret_unblocks_nmi(cpu)) s.nmi_blocked = false;
+  if (s.nmi_blocked && vmx::iret_unblocks_nmi(cpu)) {
+    s.nmi_blocked = false;
+    cpu.vmx.iret_unblocked_nmi = true;
+  }
   cpu.attention();
   const unsigned width = operand_bytes(insn);
   if (real_like(s)) return iret_real(cpu, width);

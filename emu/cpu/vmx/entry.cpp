@@ -176,6 +176,7 @@ EntryResult vm_entry(Cpu& cpu) {
   load_non_register_state(cpu);
   v.launched = true;
   cpu.vmx.nonroot = true;
+  ++cpu.vmx.transitions;
   cpu.vmx.vectoring = {};
   cpu.vmx.trap = State::Trap::unmarked;
   cpu.vmx.first_pause = 0;

@@ -74,6 +74,10 @@ bool exits_on_exception(Cpu& cpu, const Fault& fault, uint64_t dr6, uint8_t inst
     exit.resume = Exit::Resume::set;
   }
   exit.reports_vectoring = fault.vector != Vector::double_fault;
+  const bool from_iret = cpu.vmx.iret_unblocked_nmi && cpu.vmx.vectoring.information == 0;
+  if (from_iret && exit.reports_vectoring) {
+    exit.interruption.value |= InterruptionInfo::kNmiUnblocking;
+  }
   vm_exit(cpu, exit);
   return true;
 }
@@ -129,11 +133,13 @@ bool iret_unblocks_nmi(const Cpu& cpu) {
   return !guest_pin(cpu.vmx, pin::nmi_exiting) || guest_pin(cpu.vmx, pin::virtual_nmis);
 }
 
-bool init_blocked(const Cpu& cpu) { return cpu.vmx.on && !cpu.vmx.nonroot; }
+bool init_blocked(const Cpu& cpu) {
+  const bool asleep = cpu.state.activity == Activity::wait_for_sipi;
+  return cpu.vmx.on && (!cpu.vmx.nonroot || asleep);
+}
 
 bool exits_on_init(Cpu& cpu) {
-  return cpu.vmx.nonroot && cpu.state.activity != Activity::wait_for_sipi &&
-         plain_exit(cpu, ExitReason::init_signal);
+  return cpu.vmx.nonroot && plain_exit(cpu, ExitReason::init_signal);
 }
 
 bool exits_on_sipi(Cpu& cpu, uint8_t vector) {
@@ -172,7 +178,10 @@ void exit_on_ept_fault(Cpu& cpu, const Fault& fault, uint8_t instruction_length)
   exit.guest_physical_address = ept.gpa.value;
   exit.instruction_length = instruction_length;
   if (ept.gva_valid) exit.guest_linear_address = ept.gva.value;
-  if (cpu.vmx.vectoring.information == 0) exit.resume = Exit::Resume::set;
+  if (cpu.vmx.vectoring.information == 0) {
+    exit.resume = Exit::Resume::set;
+    if (!misconfigured && cpu.vmx.iret_unblocked_nmi) exit.qualification |= 1u << 12;
+  }
   vm_exit(cpu, exit);
 }
 

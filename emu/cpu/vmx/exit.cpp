@@ -185,6 +185,7 @@ void vmx_abort(Cpu& cpu, arch::VmxAbort reason) {
 }
 
 void load_host_state(Cpu& cpu) {
+  ++cpu.vmx.transitions;
   CpuState& s = cpu.state;
   const Vmcs& v = cpu.vmx.vmcs;
   load_host_registers(s, v);

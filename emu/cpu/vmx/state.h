@@ -103,6 +103,10 @@ struct State {
   uint64_t first_pause = 0;  ///< PAUSE loop: TSC of its first and its latest PAUSE; 0 before any
   uint64_t last_pause = 0;
 
+  // Live within one instruction only; not part of snapshots.
+  bool iret_unblocked_nmi = false;  ///< the IRET being executed has ended blocking by NMI
+  uint64_t transitions = 0;         ///< VM entries and exits so far
+
   void visit(StateVisitor& v) {
     v.field("on", on);
     v.field("nonroot", nonroot);

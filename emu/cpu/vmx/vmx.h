@@ -72,7 +72,7 @@ bool exits_on_nmi(Cpu& cpu);
 bool nmi_blocked(const Cpu& cpu);
 /// Whether IRET ends blocking by NMI (SDM "Changes to Instruction Behavior", IRET).
 bool iret_unblocks_nmi(const Cpu& cpu);
-/// INIT is held off in VMX root operation.
+/// INIT is held off in VMX root operation, and in non-root operation while waiting for a SIPI.
 bool init_blocked(const Cpu& cpu);
 bool exits_on_init(Cpu& cpu);
 bool exits_on_sipi(Cpu& cpu, uint8_t vector);

@@ -276,7 +276,7 @@ TEST_CASE("INIT and SIPI exit in non-root operation", "[vmx]") {
   REQUIRE(rig.left_with(ExitReason::init_signal));
   rig.set(Field::guest_activity, 3);
   rig.enter();
-  REQUIRE_FALSE(exits_on_init(rig.cpu));
+  REQUIRE(init_blocked(rig.cpu));
   REQUIRE(exits_on_sipi(rig.cpu, 0x9A));
   REQUIRE(rig.left_with(ExitReason::startup_ipi));
   REQUIRE(rig.qualification() == 0x9A);
