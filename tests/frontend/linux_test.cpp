@@ -1,8 +1,8 @@
 // What `vitrine run linux` hands to the kernel: the archive's format, and which package is meant.
 #include <catch2/catch.hpp>
 
-#include <cstring>
 #include <map>
+#include <span>
 #include <string>
 
 #include "frontend/linux/debian.h"
@@ -40,9 +40,8 @@ std::map<std::string, Member> members_of(const std::vector<std::byte>& archive) 
 }
 
 std::vector<std::byte> bytes(const std::string& text) {
-  std::vector<std::byte> out(text.size());
-  std::memcpy(out.data(), text.data(), text.size());
-  return out;
+  const auto view = std::as_bytes(std::span{text});
+  return {view.begin(), view.end()};
 }
 
 }  // namespace
