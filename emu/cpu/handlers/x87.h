@@ -33,7 +33,7 @@ inline constexpr uint16_t conditions = c0 | c1 | c2 | c3;
 
 /// #NM by CR0.EM or CR0.TS: true, and `flow` says so.
 bool x87_blocked(Cpu& cpu, Flow& flow);
-/// A pending unmasked exception: #MF with CR0.NE; without it FERR# and a wait for an interrupt.
+/// A pending unmasked exception: #MF with CR0.NE; without it FERR# and a halt until an interrupt.
 bool x87_pending(Cpu& cpu, Flow& flow);
 /// FSW.ES and FSW.B follow the unmasked exception flags.
 void x87_update_summary(X87State& x);
@@ -122,11 +122,30 @@ template <class T, auto body>
 Flow x87_source(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const auto operand = cpu.load<T>(insn);
+  const auto operand = x87_load<T>(cpu, insn);
   if (!operand) return cpu.raise(operand.error());
   body(cpu.state.x87, *operand);
   x87_note_pointers(cpu, insn);
   return Flow::next;
+}
+/// SDM "Alignment Checking Exception (#AC)" for operands that are longer than their alignment.
+Result<void, Fault> x87_check_alignment(const Cpu& cpu, const Insn& insn, uint64_t alignment);
+/// Loads and stores of any size; those of more than eight bytes are aligned like `alignment`.
+template <class T>
+Result<T, Fault> x87_load(Cpu& cpu, const Insn& insn, uint64_t alignment = 8) {
+  if constexpr (sizeof(T) > 8) {
+    const auto aligned = x87_check_alignment(cpu, insn, alignment);
+    if (!aligned) return Err{aligned.error()};
+  }
+  return cpu.load<T>(insn);
+}
+template <class T>
+Result<void, Fault> x87_store(Cpu& cpu, const Insn& insn, const T& value, uint64_t alignment = 8) {
+  if constexpr (sizeof(T) > 8) {
+    const auto aligned = x87_check_alignment(cpu, insn, alignment);
+    if (!aligned) return aligned;
+  }
+  return cpu.store<T>(insn, value);
 }
 /// Whether a store of so many bytes would fault.
 Result<void, Fault> x87_probe_target(Cpu& cpu, const Insn& insn, size_t bytes);
@@ -138,7 +157,8 @@ Flow x87_target(Cpu& cpu, const Insn& insn) {
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
   X87State after = cpu.state.x87;
   const std::optional<T> value = body(after);
-  const auto stored = value ? cpu.store<T>(insn, *value) : x87_probe_target(cpu, insn, sizeof(T));
+  const auto stored =
+      value ? x87_store<T>(cpu, insn, *value) : x87_probe_target(cpu, insn, sizeof(T));
   if (!stored) return cpu.raise(stored.error());
   cpu.state.x87 = after;
   x87_note_pointers(cpu, insn);

@@ -14,8 +14,8 @@ bool x87_blocked(Cpu& cpu, Flow& flow) {
 }
 
 // SDM "x87 FPU Exception Handling in Software": native mode takes the vector. In MS-DOS
-// compatibility mode FERR# goes out and the instruction waits for an interrupt; there is no IGNNE#
-// that would let it pass.
+// compatibility mode FERR# goes out and the processor stops before the instruction until an
+// interrupt comes; there is no IGNNE# that would let it pass.
 bool x87_pending(Cpu& cpu, Flow& flow) {
   if ((cpu.state.x87.fsw & fsw::summary) == 0) return false;
   if ((cpu.state.cr0 & arch::cr0::ne) != 0) {
@@ -23,6 +23,8 @@ bool x87_pending(Cpu& cpu, Flow& flow) {
     return true;
   }
   cpu.ports().set_ferr(cpu.index(), true, cpu.now());
+  cpu.state.activity = Activity::hlt;
+  cpu.attention();
   flow = Flow::again;
   return true;
 }
@@ -79,6 +81,15 @@ bool x87_report(X87State& x, const softfloat::Env& env, X87Destination destinati
   const uint8_t forbidding =
       destination == X87Destination::memory ? kBeforeStore : softfloat::kPreComputation;
   return (env.unmasked() & forbidding) == 0;
+}
+
+Result<void, Fault> x87_check_alignment(const Cpu& cpu, const Insn& insn, uint64_t alignment) {
+  const CpuState& s = cpu.state;
+  const bool checking =
+      s.cpl == 3 && (s.cr0 & arch::cr0::am) != 0 && (s.rflags_system & arch::rflags::ac) != 0;
+  const uint64_t at = cpu.segment_base(insn.segment) + cpu.effective_address(insn);
+  if (!checking || (at & (alignment - 1)) == 0) return {};
+  return Err{fault(arch::Vector::alignment_check)};
 }
 
 Result<void, Fault> x87_probe_target(Cpu& cpu, const Insn& insn, size_t bytes) {

@@ -16,6 +16,10 @@ struct Image {
   static constexpr size_t kState = kEnvironment + 8 * kRegister;
   enum Place : uint8_t { control, status, tags, instruction, opcode, data, data_selector };
 };
+template <class Word>
+using EnvironmentBytes = std::array<std::byte, Image<Word>::kEnvironment>;
+template <class Word>
+using StateBytes = std::array<std::byte, Image<Word>::kState>;
 
 template <class Word, class Bytes>
 void put(Bytes& bytes, size_t place, Word value) {
@@ -124,9 +128,9 @@ Flow fnstenv(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow)) return flow;
   X87State& x = cpu.state.x87;
-  std::array<std::byte, Image<Word>::kEnvironment> bytes{};
+  EnvironmentBytes<Word> bytes{};
   put_environment<Word>(bytes, x, real_layout(cpu));
-  const auto stored = cpu.store(insn, bytes);
+  const auto stored = x87_store(cpu, insn, bytes, sizeof(Word));
   if (!stored) return cpu.raise(stored.error());
   x.fcw |= fsw::exceptions;
   x87_update_summary(x);
@@ -139,7 +143,7 @@ template <class Word>
 Flow fldenv(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const auto bytes = cpu.load<std::array<std::byte, Image<Word>::kEnvironment>>(insn);
+  const auto bytes = x87_load<EnvironmentBytes<Word>>(cpu, insn, sizeof(Word));
   if (!bytes) return cpu.raise(bytes.error());
   take_environment<Word>(*bytes, cpu.state.x87, real_layout(cpu));
   return Flow::next;
@@ -152,13 +156,13 @@ Flow fnsave(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow)) return flow;
   X87State& x = cpu.state.x87;
-  std::array<std::byte, At::kState> bytes{};
+  StateBytes<Word> bytes{};
   put_environment<Word>(bytes, x, real_layout(cpu));
   for (unsigned i = 0; i < 8; ++i) {
     const X87Bytes value = x87_to_bytes(st_read(x, i));
     std::memcpy(bytes.data() + At::kEnvironment + i * At::kRegister, value.data(), value.size());
   }
-  const auto stored = cpu.store(insn, bytes);
+  const auto stored = x87_store(cpu, insn, bytes, sizeof(Word));
   if (!stored) return cpu.raise(stored.error());
   x87_initialise(x);
   x87_settle_ferr(cpu);
@@ -171,7 +175,7 @@ Flow frstor(Cpu& cpu, const Insn& insn) {
   using At = Image<Word>;
   Flow flow;
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  const auto bytes = cpu.load<std::array<std::byte, At::kState>>(insn);
+  const auto bytes = x87_load<StateBytes<Word>>(cpu, insn, sizeof(Word));
   if (!bytes) return cpu.raise(bytes.error());
   X87State& x = cpu.state.x87;
   take_environment<Word>(*bytes, x, real_layout(cpu));

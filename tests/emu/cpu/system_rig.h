@@ -18,6 +18,7 @@ class SystemPorts final : public CpuPorts {
   std::optional<uint8_t> pending;
   uint8_t priority = 0;
   unsigned triple_faults = 0;
+  bool ferr = false;
 
   bool interrupt_pending(uint32_t, Cycle) override { return pending.has_value(); }
   std::optional<uint8_t> acknowledge_interrupt(uint32_t, Cycle) override {
@@ -32,7 +33,7 @@ class SystemPorts final : public CpuPorts {
   Result<void, Fault> write_apic_msr(uint32_t, uint32_t, uint64_t, Cycle) override { return {}; }
   void tsc_changed(uint32_t, Cycle) override {}
   void triple_fault(uint32_t, Cycle) override { ++triple_faults; }
-  void set_ferr(uint32_t, bool, Cycle) override {}
+  void set_ferr(uint32_t, bool level, Cycle) override { ferr = level; }
 };
 
 /// One byte per port, for IN and OUT.
