@@ -312,6 +312,7 @@ void Cpu::deliver_exception(const Fault& raised) {
       vmx::exit_on_ept_fault(*this, second);
       return;
     }
+    if (vmx::exits_on_exception(*this, second, 0, 0, false)) return;
     if (current.vector == Vector::double_fault) {
       shut_down();
       return;
@@ -353,6 +354,8 @@ void Cpu::deliver_event(uint8_t vector, EventType type, bool has_error_code, uin
     vmx::exit_on_ept_fault(*this, second);
     return;
   }
+  // The exception bitmap judges an exception as it is met, before that becomes a double fault.
+  if (vmx::exits_on_exception(*this, second, 0, 0, false)) return;
   // A hardware exception injected by VM entry follows the double-fault rules; interrupts are benign.
   const auto first = static_cast<Vector>(vector);
   if (type == EventType::hardware_exception && first == Vector::double_fault) {

@@ -285,6 +285,39 @@ TEST_CASE("INIT and SIPI exit in non-root operation", "[vmx]") {
   REQUIRE_FALSE(exits_on_sipi(rig.cpu, 0x9A));
 }
 
+TEST_CASE("An exception met in delivery is judged before it makes a double fault", "[vmx]") {
+  constexpr uint64_t kUnmapped = uint64_t{1} << 40;
+  constexpr uint32_t kPageFault = 1u << 14, kDoubleFault = 1u << 8;
+  for (const uint32_t bitmap : {kPageFault, kDoubleFault, 0u}) {
+    for (const Vector injected : {Vector::page_fault, Vector::double_fault}) {
+      CAPTURE(bitmap, injected);
+      Rig rig;
+      rig.become_root();
+      rig.set(Field::exception_bitmap, bitmap);
+      rig.set(Field::guest_idtr_base, kUnmapped);
+      rig.set(Field::guest_idtr_limit, 0xFFF);
+      const auto info = InterruptionInfo::make(EventType::hardware_exception,
+                                               static_cast<uint8_t>(injected), true);
+      rig.set(Field::entry_interruption_information, info.value);
+      rig.set(Field::entry_exception_error_code, 0);
+      rig.enter();
+      const bool doubles = injected == Vector::page_fault && bitmap == kDoubleFault;
+      if (bitmap == kPageFault) {
+        REQUIRE(rig.left_with(ExitReason::exception_or_nmi));
+        CHECK(interruption(rig).vector() == 14);
+        CHECK(rig.vmcs()[Field::idt_vectoring_information] == info.value);
+        CHECK(rig.qualification() == kUnmapped + 16 * static_cast<uint64_t>(injected));
+      } else if (doubles) {
+        REQUIRE(rig.left_with(ExitReason::exception_or_nmi));
+        CHECK(interruption(rig).vector() == 8);
+        CHECK(rig.vmcs()[Field::idt_vectoring_information] == 0);
+      } else {
+        CHECK(rig.left_with(ExitReason::triple_fault));
+      }
+    }
+  }
+}
+
 TEST_CASE("A triple fault exits without vectoring information", "[vmx]") {
   Rig rig;
   rig.become_guest();
