@@ -13,6 +13,7 @@ file == 2 {
 }
 /^[0-9]+\/[0-9]+ Testing: / { current = $0; sub(/^[^:]*: /, "", current); next }
 /^vitrine-cases: / { cases[current] = $0; skip_text[current] = pending[current]; pending[current] = ""; next }
+/^vitrine-note: / { print "note " substr($0, 15); next }
 /^vitrine-skip: / { pending[current] = pending[current] substr($0, 15) "\n"; next }
 END {
   for (i = 1; i <= tests; ++i) {

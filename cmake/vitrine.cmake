@@ -120,23 +120,22 @@ function(vitrine_check name)
                "${name}|${arg_SUITE}|${labels}|${targets}\n")
 endfunction()
 
-# vitrine_fuzz(NAME SOURCES files… [LINKS targets…]): a libFuzzer program with its corpus in tests/fuzz/corpus/NAME.
-# It exists in the fuzz build only, and runs there for VITRINE_FUZZ_SECONDS under the suite `fuzz`.
+# vitrine_fuzz(NAME SOURCES files… [LINKS targets…] [COVERS files…]): a libFuzzer program with its seeds in
+# tests/fuzz/corpus/NAME. In the fuzz build it runs for VITRINE_FUZZ_SECONDS under the suite `fuzz`, and then names
+# how many edges of COVERS were reached; in every other build it runs the seeds once, under the suite `corpus`.
 function(vitrine_fuzz name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;COVERS")
+  set(corpus "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
   if(NOT VITRINE_FUZZ)
+    add_executable(${name} ${arg_SOURCES} $<TARGET_OBJECTS:fuzz_replay>)
+    target_link_libraries(${name} PRIVATE vitrine_flags ${arg_LINKS})
+    vitrine_check(${name} SUITE corpus TARGETS ${name} COMMAND ${name} "${corpus}")
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE vitrine_flags ${arg_LINKS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  set(found "${CMAKE_CURRENT_BINARY_DIR}/${name}.found")
-  file(MAKE_DIRECTORY "${found}")
-  set(corpus "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
-  if(NOT EXISTS "${corpus}")
-    set(corpus "")
-  endif()
   vitrine_check(${name} SUITE fuzz TARGETS ${name}
-                COMMAND ${name} -max_total_time=${VITRINE_FUZZ_SECONDS} -timeout=10 -print_final_stats=1
-                        "-artifact_prefix=${found}/" "${found}" ${corpus})
+                COMMAND bash "${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz.sh" $<TARGET_FILE:${name}>
+                        ${VITRINE_FUZZ_SECONDS} "${corpus}" ${arg_COVERS})
 endfunction()
