@@ -115,7 +115,7 @@ void boot_multiboot2(Loader& loader, const BootRequest& request, BootResult& res
     } else if (type == 3) {
       entry = word(image, at + 8);
     }
-    at += (size + 7) & ~uint32_t{7};
+    at += (size_t{size} + 7) & ~size_t{7};
   }
   if (has_flat) {
     place_flat(loader, image, header, flat);

@@ -8,6 +8,7 @@
 
 #include "emu/machine/boot/elf_file.h"
 #include "emu/machine/boot/loader.h"
+#include "emu/machine/machine.h"
 
 using namespace vitrine::emu;
 
@@ -110,4 +111,23 @@ TEST_CASE("multiboot headers are found only where and how the specifications say
   w.set(0x1000, uint32_t{0});
   w.set(0x1004, uint32_t{0} - 0x1BADB002);
   CHECK(find_multiboot1(w.data) == 0x0FFC);
+}
+
+TEST_CASE("a multiboot2 tag of any size comes to an end", "[boot]") {
+  for (const uint32_t size : {8u, 0x7FFFFFFFu, 0xFFFFFFF8u, 0xFFFFFFF9u, 0xFFFFFFFFu}) {
+    ByteWriter w;
+    w.data.resize(0x100);
+    w.set(0, uint32_t{0xE85250D6});
+    w.set(8, uint32_t{64});
+    w.set(12, uint32_t{0} - 0xE85250D6 - 64);
+    w.set(16, uint32_t{1});
+    w.set(20, size);
+    MachineConfig config;
+    config.memory_bytes = kMinMemory;
+    Machine machine(config);
+    BootRequest request;
+    request.image = w.data;
+    request.name = "file";
+    CHECK_THROWS_AS(machine.boot(request), BootError);
+  }
 }
