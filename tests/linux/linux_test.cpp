@@ -1,51 +1,23 @@
 // Linux boots to user space and powers off, bare and under the hypervisor, the same each time.
-#include "tests/guest/guest.h"
+#include <catch2/catch.hpp>
+
+#include "tests/linux/boot.h"
 
 using namespace vitrine;
+using test::have_linux;
+using test::Outcome;
 
 namespace {
 
-constexpr emu::Cycle kEnd{40'000'000'000};
-const std::filesystem::path kImages = VITRINE_LINUX_IMAGES;
-
-bool have_linux() {
-  if (std::filesystem::exists(kImages / "bzImage")) return true;
-  test::skip(test::SkipReason::file_absent, "the Linux test kernel");
-  return false;
-}
-
-ui::RunOptions linux_options(const std::string& hypervisor) {
+Outcome boot(const std::string& hypervisor, uint64_t slice) {
   ui::RunOptions options;
-  options.image = (kImages / "bzImage").string();
-  options.initrd = (kImages / "initramfs.cpio.gz").string();
+  options.image = (test::kLinuxImages / "bzImage").string();
+  options.initrd = (test::kLinuxImages / "initramfs.cpio.gz").string();
   options.append = "console=ttyS0 quiet vt.run=facts,off";
   options.hypervisor = hypervisor;
   options.serial = "null";
   ui::finish_options(options);
-  return options;
-}
-
-struct Outcome {
-  emu::StopReason reason{};
-  uint64_t hash = 0, cycles = 0, instructions = 0;
-  std::string text;
-
-  friend bool operator==(const Outcome&, const Outcome&) = default;
-};
-
-/// Runs in slices of so many cycles, which must not matter.
-Outcome boot(const std::string& hypervisor, uint64_t slice) {
-  ui::Session session(linux_options(hypervisor));
-  emu::Machine& m = session.machine();
-  Outcome out;
-  do {
-    out.reason = m.run({.until = m.now() + slice});
-  } while (out.reason == emu::StopReason::cycle_limit && m.now() < kEnd);
-  out.hash = m.state_hash();
-  out.cycles = m.now().value;
-  out.instructions = m.instructions();
-  out.text = session.serial().text();
-  return out;
+  return test::boot(options, slice);
 }
 
 }  // namespace
