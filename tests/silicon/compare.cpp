@@ -48,6 +48,13 @@ void compare_vectors(std::string& text, const Registers& host, const Registers& 
   differ("fcw", host.x87.fcw, ours.x87.fcw);
   differ("fsw", host.x87.fsw, ours.x87.fsw);
   differ("tags", host.x87.valid, ours.x87.valid);
+  // AMD saves the pointers only while an unmasked exception is pending.
+  constexpr uint16_t kErrorSummary = 0x0080;
+  if ((host.x87.fsw & ours.x87.fsw & kErrorSummary) != 0) {
+    differ("fip", host.x87.fip, ours.x87.fip);
+    differ("fdp", host.x87.fdp, ours.x87.fdp);
+    differ("fop", host.x87.fop, ours.x87.fop);
+  }
   differ("mxcsr", host.vector.mxcsr, ours.vector.mxcsr);
   for (size_t i = 0; i < 8; ++i) {
     differ("significand", host.x87.significand[i], ours.x87.significand[i]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -108,6 +109,11 @@ void prepare(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t
     x.significand[(top + i) & 7] = value.significand;
     x.sign_exponent[(top + i) & 7] = value.sign_exponent;
   }
+  if ((x.fsw & 0x0080) != 0) {
+    x.fip = random.next() & 0x7FFF'FFFF;
+    x.fdp = random.next() & 0x7FFF'FFFF;
+    x.fop = static_cast<uint16_t>(random.below(0x800));
+  }
   const auto escape =
       std::find_if(c.bytes.begin(), c.bytes.end(), [](uint8_t b) { return (b & 0xF8) == 0xD8; });
   constexpr size_t kLongest = 108;
@@ -155,6 +161,50 @@ TEST_CASE("x87 instructions do what the host's processor does", "[silicon]") {
     // FCOMI differs wherever C1 was set, F2XM1 wherever its operand is outside its domain.
     CHECK(count.diverging * 3 <= count.cases);
   }
+}
+
+// Two bytes each; divergences are kept out.
+// clang-format off
+constexpr auto kSteps = std::to_array<std::array<uint8_t, 2>>({
+  {0xD9, 0xE8}, {0xD9, 0xEE}, {0xD9, 0xEB}, {0xD9, 0xC0}, {0xD9, 0xC9}, {0xD9, 0xE0}, {0xD9, 0xE1}, {0xD9, 0xE5},
+  {0xD8, 0xC1}, {0xD8, 0xC9}, {0xD8, 0xE1}, {0xD8, 0xF1}, {0xDC, 0xC1}, {0xDC, 0xFA}, {0xDE, 0xC1}, {0xDE, 0xC9},
+  {0xDE, 0xE9}, {0xDE, 0xF9}, {0xD9, 0xFA}, {0xD9, 0xFC}, {0xD9, 0xFD}, {0xD9, 0xF4}, {0xD9, 0xF8}, {0xD9, 0xF6},
+  {0xD9, 0xF7}, {0xDD, 0xC0}, {0xDD, 0xD8}, {0xDA, 0xE9}, {0xD8, 0xD1}, {0xDF, 0xE0}, {0xDF, 0xE0}, {0xDB, 0xE2},
+  {0xDB, 0xE2}, {0xDB, 0xE3}, {0x90, 0x9B}, {0x9B, 0x90}, {0x90, 0x90}, {0xD9, 0xD0}, {0xDB, 0xE4}, {0xDA, 0xC1},
+});
+// clang-format on
+
+TEST_CASE("x87 sequences take a pending exception where the host's processor does", "[silicon]") {
+  if (!HostProcessor::available()) return skip(SkipReason::no_x86_host);
+  HostProcessor host;
+  OurProcessor ours;
+  Random random(88);
+  constexpr unsigned kSequences = 50'000;
+  unsigned failures = 0, exceptions = 0;
+  for (unsigned i = 0; i < kSequences; ++i) {
+    Case c;
+    prepare(c, random, ours.memory(), host.memory());
+    const uint64_t steps = 2 + random.below(6);
+    for (uint64_t k = 0; k < steps; ++k) {
+      for (const uint8_t byte : kSteps[random.below(kSteps.size())]) c.bytes[c.length++] = byte;
+    }
+    const Outcome expected = host.execute(c);
+    Case step = c;
+    Outcome outcome;
+    for (size_t at = 0; at < c.length && !outcome.faulted;) {
+      emu::Insn insn;
+      std::copy(c.bytes.begin() + static_cast<ptrdiff_t>(at), c.bytes.end(), step.bytes.begin());
+      outcome = ours.execute(step, insn);
+      step.before = outcome.after;
+      at += insn.length;
+    }
+    exceptions += outcome.faulted ? 1 : 0;
+    const std::string text = difference(c, expected, outcome, 0);
+    if (text.empty()) continue;
+    if (++failures <= 3) FAIL_CHECK(describe(c) << text);
+  }
+  CHECK(failures == 0);
+  CHECK(exceptions * 10 > kSequences);
 }
 
 }  // namespace

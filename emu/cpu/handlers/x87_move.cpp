@@ -46,7 +46,7 @@ void fbld(X87State& x, const X87Bytes& operand) {
   push_exact(x, sf::from_decimal(decimal));
 }
 
-// FLD ST(i): an empty source counts before a full stack
+// FLD ST(i). Decided: an empty source counts before a full stack, for it is read before TOP moves.
 void fld_register(X87State& x, const Insn& insn) {
   if (!st_empty(x, insn.op[0])) return push_exact(x, st_read(x, insn.op[0]));
   if (x87_stack_fault(x, StackFault::underflow)) st_push(x, kX87Indefinite);
@@ -129,7 +129,7 @@ void rotate(X87State& x, const Insn&) {
   x87_clear_conditions(x, fsw::c1);
 }
 
-// FFREE ST(i); FFREEP ST(i)
+// FFREE ST(i); FFREEP ST(i). Decided: C1 is cleared; the manual leaves all four undefined.
 template <bool pops>
 void ffree(X87State& x, const Insn& insn) {
   x87_clear_conditions(x, fsw::c1);
@@ -137,7 +137,7 @@ void ffree(X87State& x, const Insn& insn) {
   if constexpr (pops) st_pop(x);
 }
 
-// FCMOVcc ST(0), ST(i)
+// FCMOVcc ST(0), ST(i). Decided: C1 changes with a stack underflow only, as the manual words it.
 template <unsigned cc>
 Flow fcmov(Cpu& cpu, const Insn& insn) {
   Flow flow;
