@@ -146,6 +146,7 @@ std::vector<uint16_t> rows_under_test() {
 
 constexpr uint64_t kCases = 600'000;
 constexpr uint64_t kLeastPerRow = 1'000;
+static_assert(kCases / kForms.size() >= 4 * kLeastPerRow, "enough for every form, too");
 
 TEST_CASE("x87 instructions do what the host's processor does", "[silicon]") {
   if (!HostProcessor::available()) return skip(SkipReason::no_x86_host);

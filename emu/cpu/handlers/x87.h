@@ -149,18 +149,24 @@ Result<void, Fault> x87_store(Cpu& cpu, const Insn& insn, const T& value, uint64
 }
 /// Whether a store of so many bytes would fault.
 Result<void, Fault> x87_probe_target(Cpu& cpu, const Insn& insn, size_t bytes);
-/// optional<T> body(X87State&): the destination is in memory and takes what there is to store. A
-/// store that faults, even with nothing to store, leaves everything as it was.
+/// optional<T> body(X87State&): the destination is in memory and takes what there is to store; the
+/// body changes nothing but the status and who is empty. A store that faults, even with nothing to
+/// store, leaves everything as it was.
 template <class T, auto body>
 Flow x87_target(Cpu& cpu, const Insn& insn) {
   Flow flow;
   if (x87_blocked(cpu, flow) || x87_pending(cpu, flow)) return flow;
-  X87State after = cpu.state.x87;
-  const std::optional<T> value = body(after);
+  X87State& x = cpu.state.x87;
+  const uint16_t status = x.fsw;
+  const uint8_t valid = x.valid;
+  const std::optional<T> value = body(x);
   const auto stored =
       value ? x87_store<T>(cpu, insn, *value) : x87_probe_target(cpu, insn, sizeof(T));
-  if (!stored) return cpu.raise(stored.error());
-  cpu.state.x87 = after;
+  if (!stored) {
+    x.fsw = status;
+    x.valid = valid;
+    return cpu.raise(stored.error());
+  }
   x87_note_pointers(cpu, insn);
   return Flow::next;
 }
