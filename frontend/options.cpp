@@ -72,6 +72,13 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles");
   command.add_option("--until", o.until, "stop when this expression holds (help expressions)");
   command.add_option("--serial", o.serial, "serial line: stdio, null or a file");
+  command.add_option("--console", o.console,
+                     "virtio console (hvc0): stdio, null or a file; absent without it");
+  command
+      .add_option("--disk", o.disks,
+                  "raw disk (/dev/vda…): FILE, FILE,readonly or FILE,commit; what the guest writes is "
+                  "forgotten at the end unless 'commit' is given; may be repeated")
+      ->allow_extra_args(false);
   command.add_option_function<std::string>(
       "--rtc", [&o](const std::string& text) { o.machine.rtc_seconds = parse_instant(text); },
       "instant of the real-time clock at reset, UTC");
@@ -86,6 +93,7 @@ void add_run_options(CLI::App& command, RunOptions& o) {
 
 void finish_options(RunOptions& o) {
   o.machine.memory_bytes = parse_size(o.memory);
+  o.machine.console = !o.console.empty();
   if (const std::string why = emu::config_error(o.machine); !why.empty()) throw UsageError(why);
   if (o.engine != "auto" && o.engine != "interpreter") {
     throw UsageError("--engine is auto or interpreter, not '" + o.engine + "'");

@@ -35,6 +35,8 @@ struct RunOptions {
   std::optional<uint64_t> max_cycles;
   std::string until;
   std::string serial = "stdio";      ///< stdio, null or a FILE
+  std::string console;               ///< of the virtio console, likewise; empty: there is none
+  std::vector<std::string> disks;    ///< "FILE", "FILE,readonly" or "FILE,commit"
   std::string record, replay, trace;
   std::string picture;               ///< --svg FILE; the tour writes one by itself
   bool json = false;

@@ -19,14 +19,21 @@ constexpr uint64_t kSlice = 10'000'000;
 }  // namespace
 
 void SerialCapture::output(emu::OutputPort port, std::span<const uint8_t> bytes, emu::Cycle now) {
-  if (port != emu::OutputPort::serial) return;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (port == emu::OutputPort::console) {
+    console_text_ += text;
+    if (on_console_text) on_console_text(text);
+  }
+  if (port != emu::OutputPort::serial) return;
   text_ += text;
   if (on_text) on_text(text, now);
 }
 
-Session::Session(const RunOptions& options) : options_(options), plan_(plan_boot(options)) {
-  machine_ = std::make_unique<emu::Machine>(options.machine);
+Session::Session(const RunOptions& options)
+    : options_(options), plan_(plan_boot(options)), disks_(options.disks) {
+  options_.machine.disks = disks_.configs();
+  if (const auto why = emu::config_error(options_.machine); !why.empty()) throw UsageError(why);
+  machine_ = std::make_unique<emu::Machine>(options_.machine);
   machine_->set_output(&serial_);
   machine_->boot(plan_.request);
   if (!options.replay.empty()) {
@@ -37,7 +44,8 @@ Session::Session(const RunOptions& options) : options_(options), plan_(plan_boot
     if (!log) throw UsageError("'" + options.replay + "' is not a recording: " + why);
     machine_->schedule_input(*log);
   }
-  interactive_ = options.serial == "stdio" && options.replay.empty();
+  const bool reads = options.serial == "stdio" || options.console == "stdio";
+  interactive_ = reads && options.replay.empty();
 }
 
 emu::StopReason Session::run(emu::Cycle until) {
@@ -52,7 +60,9 @@ emu::StopReason Session::run(emu::Cycle until) {
     if (waiting && idle_end) return reason;
     if (!waiting && machine_->now() >= until) return reason;
     const auto typed = terminal.poll(waiting ? 100 : 0);
-    if (!typed.empty()) machine_->input(emu::InputPort::serial, typed);
+    const bool to_console = options_.console == "stdio";
+    const auto port = to_console ? emu::InputPort::console : emu::InputPort::serial;
+    if (!typed.empty()) machine_->input(port, typed);
   }
 }
 

@@ -42,6 +42,7 @@ void Disk::write(uint64_t offset, std::span<const std::byte> in) {
 }
 
 void Disk::visit(StateVisitor& v) {
+  v.constant("sectors", sectors());
   constexpr size_t kRecord = sizeof(uint64_t) + kBlock;
   std::vector<std::byte> image;
   image.reserve(overlay_.size() * kRecord);
@@ -56,6 +57,10 @@ void Disk::visit(StateVisitor& v) {
   for (size_t at = 0; at + kRecord <= image.size(); at += kRecord) {
     uint64_t index = 0;
     std::memcpy(&index, image.data() + at, sizeof(index));
+    if (index > source_.bytes() / kBlock) {
+      v.reject();
+      return;
+    }
     std::memcpy(overlay_[index].data(), image.data() + at + sizeof(index), kBlock);
   }
 }

@@ -13,6 +13,9 @@ namespace {
 constexpr unsigned kTimerIrq = 0;
 constexpr unsigned kHpetInput = 20;      ///< I/O APIC input of its first timer; the DSDT names none
 constexpr unsigned kFirstPciInput = 16;  ///< links A to D
+/// PCI slots; a slot that is not used is empty, so that a disk's place does not depend on the console.
+constexpr unsigned kConsoleSlot = 1;
+constexpr unsigned kFirstDiskSlot = 2;
 
 }  // namespace
 
@@ -22,6 +25,7 @@ Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEve
       machine_(machine),
       serial_line_(*this, OutputPort::serial),
       debug_line_(*this, OutputPort::debug),
+      console_line_(*this, OutputPort::console),
       verdict_(machine),
       processors_(machine),
       external_interrupt_(*this),
@@ -56,7 +60,20 @@ Board::Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEve
                             .timer_hz = profile.crystal_hz};
     apics_.push_back(std::make_unique<LocalApic>(i, wiring));
   }
+  if (config.console) {
+    console_ = std::make_unique<VirtioConsole>(bus, Line{&pci_, kConsoleSlot}, &console_line_);
+    pci_.plug(kConsoleSlot, *console_);
+  }
+  for (unsigned i = 0; i < config.disks.size(); ++i) {
+    const unsigned slot = kFirstDiskSlot + i;
+    disks_.push_back(
+        std::make_unique<DiskSlot>(events, bus, Line{&pci_, slot}, config.disks[i]));
+    pci_.plug(slot, disks_.back()->controller);
+  }
   for (const auto& apic : apics_) chips_.push_back(apic.get());
+  // Functions before their host, which reads their configuration when it is loaded.
+  if (console_) chips_.push_back(console_.get());
+  for (const auto& slot : disks_) chips_.push_back(&slot->controller);
   for (Device* chip : std::initializer_list<Device*>{&apic_bus_, &ioapic_, &pic_, &pit_, &rtc_,
                                                      &power_, &hpet_, &pci_, &i8042_, &fw_cfg_,
                                                      &test_device_, &uart_, &debug_port_,
@@ -126,6 +143,7 @@ void Board::receive(InputPort port, std::span<const uint8_t> bytes, Cycle now) {
   for (const uint8_t byte : bytes) {
     if (port == InputPort::serial) uart_.receive(byte, now);
     if (port == InputPort::keyboard) i8042_.receive(byte, now);
+    if (port == InputPort::console && console_) console_->receive(byte, now);
   }
 }
 

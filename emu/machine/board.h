@@ -25,6 +25,8 @@
 #include "emu/devices/sinks.h"
 #include "emu/devices/test_device.h"
 #include "emu/devices/uart.h"
+#include "emu/devices/virtio_block.h"
+#include "emu/devices/virtio_console.h"
 #include "emu/machine/config.h"
 #include "emu/machine/input_log.h"
 
@@ -75,6 +77,7 @@ class Board final {
 
   bool interrupt_pending(uint32_t processor);
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now);
+  void end_interrupt(uint32_t processor, Cycle now) { apics_[processor]->end_of_interrupt(now); }
   uint8_t task_priority(uint32_t processor);
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now);
   uint64_t apic_base(uint32_t processor) const;
@@ -83,6 +86,9 @@ class Board final {
   Result<void, Fault> write_apic_msr(uint32_t processor, uint32_t msr, uint64_t value, Cycle now);
   void tsc_changed(uint32_t processor, Cycle now);
   void set_ferr(bool level, Cycle now);
+
+  /// The disks as the guest has left them, in the order of the configuration.
+  const Disk& disk(size_t index) const { return disks_[index]->disk; }
 
   /// Every chip, in the order of visits; for panels.
   const std::vector<Device*>& chips() const { return chips_; }
@@ -141,6 +147,14 @@ class Board final {
     void reset_requested(Cycle) override { machine.reset_requested(); }
   };
 
+  /// A disk and the controller that shows it.
+  struct DiskSlot {
+    Disk disk;
+    VirtioBlock controller;
+    DiskSlot(EventQueue& events, Bus& bus, Line interrupt, const DiskConfig& config)
+        : disk(*config.source, config.read_only), controller(events, bus, interrupt, disk) {}
+  };
+
   const MachineConfig& config_;
   Bus& bus_;
   BoardEvents& machine_;
@@ -148,6 +162,7 @@ class Board final {
 
   TextLine serial_line_;
   TextLine debug_line_;
+  TextLine console_line_;
   Verdict verdict_;
   Processors processors_;
   ExternalInterrupt external_interrupt_;
@@ -169,6 +184,8 @@ class Board final {
   Uart uart_;
   DebugPort debug_port_;
   ExitPort exit_port_;
+  std::unique_ptr<VirtioConsole> console_;
+  std::vector<std::unique_ptr<DiskSlot>> disks_;
   std::vector<Device*> chips_;
 };
 

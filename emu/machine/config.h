@@ -4,11 +4,21 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "emu/arch/types.h"
 #include "emu/mmu/state_visitor.h"
 
 namespace vitrine::emu {
+
+class DiskSource;
+
+/// One virtio disk. The source must outlive the machine and not change: its bytes are part of what
+/// decides a run, as an image's are.
+struct DiskConfig {
+  const DiskSource* source = nullptr;
+  bool read_only = false;
+};
 
 struct MachineConfig {
   uint64_t memory_bytes = uint64_t{512} << 20;
@@ -18,9 +28,12 @@ struct MachineConfig {
   int64_t rtc_seconds = 1'767'225'600;     ///< instant at reset, seconds since 1970 (2026-01-01 UTC)
   uint64_t seed = 1;                       ///< of RDRAND and RDSEED
   bool test_board = true;                  ///< pc-testdev, fw_cfg: for bare-metal test images
+  std::vector<DiskConfig> disks;           ///< /dev/vda, /dev/vdb… in this order
+  bool console = false;                    ///< a virtio console (hvc0) beside the UART
 };
 
 inline constexpr uint32_t kMaxProcessors = 8;
+inline constexpr size_t kMaxDisks = 8;
 inline constexpr uint64_t kMinMemory = uint64_t{4} << 20;
 inline constexpr uint64_t kMaxMemory = uint64_t{64} << 30;
 

@@ -25,6 +25,21 @@ void map_ram(Bus& bus, uint64_t bytes) {
   }
 }
 
+/// What two machines must have in common for a snapshot of one to fit the other.
+void visit_config(StateVisitor& v, const MachineConfig& config) {
+  std::string text = config.cpu;
+  for (const uint64_t number :
+       {config.memory_bytes, uint64_t{config.processors}, config.quantum,
+        uint64_t{config.test_board}, uint64_t{config.console}, uint64_t{config.disks.size()}}) {
+    text += ' ' + std::to_string(number);
+  }
+  const auto bytes = std::as_bytes(std::span{text});
+  const std::vector<std::byte> wanted(bytes.begin(), bytes.end());
+  std::vector<std::byte> found = wanted;
+  v.blob("config", found);
+  if (v.loading() && found != wanted) v.reject();
+}
+
 }  // namespace
 
 std::string config_error(const MachineConfig& config) {
@@ -37,6 +52,9 @@ std::string config_error(const MachineConfig& config) {
   }
   if (arch::find_profile(config.cpu) == nullptr) {
     return "there is no processor '" + config.cpu + "'; known are skylake-sp and max";
+  }
+  if (config.disks.size() > kMaxDisks) {
+    return "a machine has at most " + std::to_string(kMaxDisks) + " disks";
   }
   if (config.quantum == 0) return "the quantum is at least one cycle";
   return "";
@@ -202,6 +220,9 @@ bool Machine::interrupt_pending(uint32_t processor, Cycle) {
 std::optional<uint8_t> Machine::acknowledge_interrupt(uint32_t processor, Cycle now) {
   return board_.acknowledge_interrupt(processor, now);
 }
+void Machine::end_interrupt(uint32_t processor, Cycle now) {
+  board_.end_interrupt(processor, now);
+}
 uint8_t Machine::task_priority(uint32_t processor) { return board_.task_priority(processor); }
 void Machine::set_task_priority(uint32_t processor, uint8_t priority, Cycle now) {
   board_.set_task_priority(processor, priority, now);
@@ -250,8 +271,7 @@ uint64_t Machine::tsc_adjust(uint32_t processor) const {
 
 void Machine::visit(StateVisitor& v) {
   v.enter("machine");
-  v.field("memory_bytes", config_.memory_bytes);
-  v.field("quantum", config_.quantum);
+  visit_config(v, config_);
   v.field("turn", turn_.any);
   v.field("turn_processor", turn_.processor);
   v.field("turn_until", turn_.until);

@@ -70,6 +70,7 @@ class Machine final : private CpuPorts, private BoardEvents {
   /// The processor whose instruction runs or ran last.
   uint32_t current_processor() const { return turn_.processor; }
   Board& board() { return board_; }
+  const Board& board() const { return board_; }
   BlockCache& blocks() { return blocks_; }
 
   /// Machine time: the smallest clock of a processor that is not idle, else the last event's.
@@ -89,6 +90,7 @@ class Machine final : private CpuPorts, private BoardEvents {
   uint32_t processor_count() const override { return config_.processors; }
   bool interrupt_pending(uint32_t processor, Cycle now) override;
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now) override;
+  void end_interrupt(uint32_t processor, Cycle now) override;
   uint8_t task_priority(uint32_t processor) override;
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now) override;
   Result<void, Fault> set_apic_base(uint32_t processor, uint64_t value) override;

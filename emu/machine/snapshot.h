@@ -24,7 +24,8 @@ class SaveVisitor final : public StateVisitor {
   std::vector<std::byte> out_;
 };
 
-/// Reads them back in the same order; ok() is false when the bytes ran out or were left over.
+/// Reads them back in the same order; ok() is false when the bytes ran out, were left over, or are of
+/// another machine.
 class LoadVisitor final : public StateVisitor {
  public:
   explicit LoadVisitor(std::span<const std::byte> in) : in_(in) {}
@@ -33,6 +34,7 @@ class LoadVisitor final : public StateVisitor {
   void bytes(std::string_view name, std::span<std::byte> data) override;
   void blob(std::string_view name, std::vector<std::byte>& data) override;
   bool loading() const override { return true; }
+  void reject() override { ok_ = false; }
 
   bool ok() const { return ok_ && in_.empty(); }
 

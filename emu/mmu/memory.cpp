@@ -142,7 +142,7 @@ std::vector<uint64_t> Memory::touched_pages() const {
 
 void Memory::visit(StateVisitor& v) {
   v.enter("memory");
-  v.field("size", size_);
+  v.constant("bytes_of_memory", size_);
   constexpr std::array<std::byte, kPageSize> zero{};
   if (v.loading()) {
     for (const uint64_t offset : touched_pages()) write(offset, zero);

@@ -30,6 +30,17 @@ class StateVisitor {
   virtual void blob(std::string_view name, std::vector<std::byte>& data) = 0;
   /// True when visiting changes the fields.
   virtual bool loading() const = 0;
+  /// A loading visitor learns that what it brought cannot be of this machine.
+  virtual void reject() {}
+
+  /// Something that the configuration has fixed: hashed and saved like a field, never changed.
+  template <class T>
+    requires(std::is_integral_v<T>)
+  void constant(std::string_view name, T value) {
+    T copy = value;
+    field(name, copy);
+    if (loading() && copy != value) reject();
+  }
 
   template <class T>
     requires(std::is_integral_v<T> || std::is_enum_v<T>)

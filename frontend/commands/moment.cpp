@@ -9,6 +9,7 @@ namespace {
 
 RunOptions silent(RunOptions options) {
   options.serial = "null";
+  if (!options.console.empty()) options.console = "null";
   return options;
 }
 

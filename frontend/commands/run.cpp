@@ -26,6 +26,8 @@ class Run {
   explicit Run(const RunOptions& options)
       : options_(options), session_(options), recorder_(session_.machine(), session_.plan()) {
     if (options.serial != "stdio" && options.serial != "null") open(serial_, options.serial);
+    const std::string& console = options.console;
+    if (!console.empty() && console != "stdio" && console != "null") open(console_, console);
     timeline_ = !options.json && !options.quiet && recorder_.knows_hypervisor();
     connect();
     if (!options.trace.empty()) {
@@ -64,6 +66,14 @@ class Run {
         print_serial(text, now);
       }
     };
+    session_.serial().on_console_text = [this](std::string_view text) {
+      if (console_.is_open()) {
+        console_ << text << std::flush;
+      } else if (options_.console == "stdio" && !options_.json) {
+        std::fwrite(text.data(), 1, text.size(), stdout);
+        std::fflush(stdout);
+      }
+    };
     recorder_.on_transition = [this](const Transition& t) { event(transition_line(t)); };
   }
 
@@ -98,6 +108,7 @@ class Run {
   }
 
   void finish_files() {
+    session_.commit_disks();
     if (!options_.record.empty()) {
       emu::host::write_file(options_.record, session_.machine().input_log().text());
     }
@@ -159,6 +170,12 @@ class Run {
     out["state_hash"] = hex(hash, kWordDigits);
     out["exit"] = {{"reason", std::string(stop_reason_name(reason_))},
                    {"guest_code", machine.exit_code()}};
+    out["unknown_msrs"] = nlohmann::ordered_json::array();
+    for (uint32_t i = 0; i < machine.processors(); ++i) {
+      for (const auto& [number, count] : machine.cpu(i).unknown_msrs()) {
+        out["unknown_msrs"].push_back({{"processor", i}, {"msr", hex(number, 8)}, {"count", count}});
+      }
+    }
     out["hypercalls"] = nlohmann::ordered_json::array();
     for (const HypercallEvent& call : recorder_.hypercalls()) {
       out["hypercalls"].push_back(json(call));
@@ -175,6 +192,7 @@ class Run {
   Recorder recorder_;
   std::optional<TraceWriter> trace_;
   std::ofstream serial_;
+  std::ofstream console_;
   bool timeline_ = false;
   std::string line_;
   emu::Cycle line_at_;

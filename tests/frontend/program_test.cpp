@@ -53,6 +53,27 @@ TEST_CASE("input that cannot be used gets one sentence and exit code 2", "[progr
   check_refused({"new", "payload", "a b"}, "a b");
 }
 
+TEST_CASE("a file that cannot be a disk is refused by name", "[program][disk]") {
+  const test::TemporaryFolder folder("refused-disks");
+  const auto file = [&folder](const std::string& name, const std::string& content) {
+    emu::host::write_file(folder / name, content);
+    return (folder / name).string();
+  };
+  const auto with = [](const std::string& disk) {
+    return std::vector<std::string>{"run", "hello", "--disk", disk};
+  };
+  check_refused(with("/no/such/disk"), "/no/such/disk");
+  check_refused(with((folder / "").string()), "folder");
+  check_refused(with(file("empty", "")), "is empty");
+  check_refused(with(file("q", "QFI\xFB and more")), "is a qcow2 disk");
+  check_refused(with(file("v", "KDMV and more")), "is a VMDK disk");
+  check_refused(with(file("raw", "bytes") + ",fast"), "FILE,readonly or FILE,commit");
+  check_refused(with(",commit"), "FILE,readonly or FILE,commit");
+  std::vector<std::string> nine = {"run", "hello"};
+  for (int i = 0; i < 9; ++i) nine.insert(nine.end(), {"--disk", file("raw", "bytes")});
+  check_refused(nine, "at most 8 disks");
+}
+
 TEST_CASE("every command has help, and completion knows every command and panel", "[program]") {
   const auto completion = run_vitrine({"completion", "bash"});
   CHECK(completion.exit_code == 0);

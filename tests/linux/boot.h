@@ -24,8 +24,7 @@ struct Outcome {
 };
 
 /// Runs in slices of so many cycles, which must not matter.
-inline Outcome boot(const ui::RunOptions& options, uint64_t slice) {
-  ui::Session session(options);
+inline Outcome run_to_end(ui::Session& session, uint64_t slice) {
   emu::Machine& m = session.machine();
   Outcome out;
   do {
@@ -36,6 +35,11 @@ inline Outcome boot(const ui::RunOptions& options, uint64_t slice) {
   out.instructions = m.instructions();
   out.text = session.serial().text();
   return out;
+}
+
+inline Outcome boot(const ui::RunOptions& options, uint64_t slice) {
+  ui::Session session(options);
+  return run_to_end(session, slice);
 }
 
 }  // namespace vitrine::test

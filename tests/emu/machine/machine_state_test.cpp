@@ -33,11 +33,12 @@ class FlipVisitor final : public StateVisitor {
   size_t count_ = 0;
 };
 
-/// Fields that a visit computes, so that a visitor cannot change them: counts, the canonical spelling
-/// of the flags, and the block of a position outside blocks; and blobs without bytes.
+/// Fields that a visit computes, so that a visitor cannot change them: the configuration, counts,
+/// the canonical spelling of the flags, and the block of a position outside blocks; and blobs without
+/// bytes.
 bool derived(const std::string& name) {
-  for (const char* exempt : {"", "pages", "flags", "entry", "entry_hpa", "mode", "bytes",
-                             "entry_clock"}) {
+  for (const char* exempt : {"", "config", "bytes_of_memory", "sectors", "pages", "flags", "entry",
+                             "entry_hpa", "mode", "bytes", "entry_clock"}) {
     if (name == exempt) return true;
   }
   return false;
@@ -115,4 +116,19 @@ TEST_CASE("a configuration that cannot be is named", "[machine]") {
   config = small();
   config.memory_bytes = 12345;
   CHECK(config_error(config).find("whole pages") != std::string::npos);
+}
+
+TEST_CASE("a snapshot of another configuration is refused, whatever it says of memory",
+          "[machine]") {
+  Machine a(small());
+  const auto snapshot = a.save();
+  MachineConfig more = small();
+  more.memory_bytes /= 2;
+  Machine smaller(more);
+  CHECK_FALSE(smaller.load(snapshot));
+  MachineConfig quick = small();
+  quick.quantum = 100;
+  Machine other(quick);
+  CHECK_FALSE(other.load(snapshot));
+  CHECK(other.config().quantum == 100);
 }
