@@ -1,7 +1,12 @@
 // x87 where a program at CPL 3 cannot look: #NM, deferred #MF, FERR#, the pointers and their images.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "emu/arch/registers.h"
+#include "emu/cpu/build_insn.h"
+#include "emu/cpu/decode.h"
+#include "emu/cpu/instruction_table.h"
 #include "tests/emu/cpu/system_rig.h"
 
 using namespace vitrine::emu;
@@ -306,6 +311,33 @@ TEST_CASE("LOCK and encodings without a meaning are invalid opcodes", "[x87]") {
   SECTION("D9 D1") { r.run({0xD9, 0xD1, kHlt}); }
   SECTION("DB 20") { r.run({0xDB, 0x27, kHlt}); }
   CHECK(r.vector() == kUd);
+}
+
+TEST_CASE("every x87 encoding that means something has a row", "[x87]") {
+  arch::CpuProfile profile = arch::kMax;
+  profile.features.fill(true);
+  const DecodeMode mode{.code_size = GENERATE(as<uint8_t>{}, 2, 4, 8)};
+  unsigned known = 0;
+  for (unsigned opcode = 0xD8; opcode <= 0xDF; ++opcode) {
+    for (unsigned modrm = 0; modrm < 256; ++modrm) {
+      std::array<std::byte, 15> bytes{};
+      bytes[0] = static_cast<std::byte>(opcode);
+      bytes[1] = static_cast<std::byte>(modrm);
+      const auto decoded = decode(bytes, mode);
+      Insn insn;
+      REQUIRE(build_insn(bytes, mode, profile, insn));
+      CAPTURE(opcode, modrm);
+      CHECK((insn.handler == undefined_opcode) == !decoded);
+      if (!decoded) continue;
+      ++known;
+      CHECK(insn.imm == ((opcode & 7) << 8 | modrm));
+      const std::string_view mnemonic = instruction_table()[insn.row].mnemonic;
+      const auto rows = x87_rows();
+      CHECK(std::ranges::count(rows, mnemonic, &Row::mnemonic) == 1);
+    }
+  }
+  // Of the 64 forms in memory four have no meaning (D9 /1; DB /4, /6; DD /5), of the registers 92.
+  CHECK(known == 60 * 24 + 512 - 92);
 }
 
 TEST_CASE("FISTTP needs SSE3", "[x87]") {
