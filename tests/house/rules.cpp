@@ -49,8 +49,8 @@ struct Library {
   std::array<std::string_view, 3> homes;
 };
 constexpr std::array kLibraries = {
-  Library{"Zydis/",    {"emu/cpu/decode", "tests/", "bench/"}},
-  Library{"Zycore/",   {"emu/cpu/decode", "tests/", "bench/"}},
+  Library{"Zydis/",    {"emu/cpu/decode", "emu/cpu/timing/data_flow", "tests/", "bench/"}},
+  Library{"Zycore/",   {"emu/cpu/decode", "emu/cpu/timing/data_flow", "tests/", "bench/"}},
   Library{"capstone/", {"frontend/inspect/disassembl", "tests/", "bench/"}},
   Library{"SDL",       {"frontend/gui/", "frontend/gui/", "frontend/gui/"}},
   Library{"imgui",     {"frontend/gui/", "frontend/gui/", "frontend/gui/"}},
