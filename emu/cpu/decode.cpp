@@ -1,4 +1,4 @@
-// The decoder over Zydis: the only file that knows that library.
+// The decoder over Zydis; what the timing model asks of that library is in timing/data_flow.cpp.
 #include "emu/cpu/decode.h"
 
 #include <Zydis/Zydis.h>
@@ -115,6 +115,16 @@ uint8_t segment_prefix(const ZydisDecodedInstruction& insn, bool code64) {
   return segment;
 }
 
+/// A form that a processor of this family could have. Knights Corner, which did without SSE, encoded
+/// instructions of its own and some of ours (POPCNT, LZCNT, TZCNT) with VEX.
+bool of_this_family(const ZydisDecodedInstruction& insn) {
+  const bool knights_corner = insn.meta.isa_ext == ZYDIS_ISA_EXT_KNC ||
+                              insn.meta.isa_ext == ZYDIS_ISA_EXT_KNCE ||
+                              insn.meta.isa_ext == ZYDIS_ISA_EXT_KNCV;
+  return !knights_corner && (insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
+                             insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX);
+}
+
 bool is_string(const ZydisDecodedInstruction& insn) {
   return insn.meta.category == ZYDIS_CATEGORY_STRINGOP ||
          insn.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
@@ -211,8 +221,7 @@ Result<Decoded, DecodeError> decode(std::span<const std::byte> bytes, const Deco
   if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
     return Err{DecodeError{Kind::too_long, static_cast<uint8_t>(bytes.size())}};
   }
-  const bool known = ZYAN_SUCCESS(status) && (insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
-                                              insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX);
+  const bool known = ZYAN_SUCCESS(status) && of_this_family(insn);
   if (!known) {
     return Err{DecodeError{Kind::invalid, deciding_length(decoder, bytes)}};
   }

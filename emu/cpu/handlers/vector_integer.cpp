@@ -253,8 +253,9 @@ Flow extract_word(Cpu& cpu, const Insn& insn) {
   cpu.set_reg<uint32_t>(insn.op[0], as<uint16_t>(read_xmm(cpu, insn.op[1]))[insn.imm & 7]);
   return Flow::next;
 }
+// 66 0F 3A 15 is the form of SSE4.1.
 Handler select_extract(const Decoded& d) {
-  return sse_form(d) && is_gpr(d.operands[0]) ? extract_word : nullptr;
+  return sse_form(d) && d.opcode_map == 1 && is_gpr(d.operands[0]) ? extract_word : nullptr;
 }
 
 // PINSRW xmm, r32/m16, imm8

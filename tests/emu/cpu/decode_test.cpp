@@ -2,6 +2,7 @@
 #include "emu/cpu/decode.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <initializer_list>
 #include <vector>
@@ -196,6 +197,13 @@ TEST_CASE("an instruction of an absent feature raises #UD", "[cpu]") {
   CHECK(built({0xC4, 0xE2, 0x70, 0xF5, 0xC2}, k64, without).handler == undefined_opcode);
   CHECK(mnemonic_of(built({0xC4, 0xE2, 0x70, 0xF5, 0xC2}, k64, with)) == "bzhi");
   CHECK(refused({0x62, 0xF1, 0x7C, 0x48, 0x28, 0xC1}).kind == DecodeError::Kind::invalid);  // EVEX
+}
+
+TEST_CASE("POPCNT, LZCNT and TZCNT have no VEX form", "[cpu]") {
+  for (const uint8_t opcode : std::array<uint8_t, 3>{0xB8, 0xBC, 0xBD}) {
+    CHECK(refused({0xC4, 0xE1, 0x7A, opcode, 0xC0}).kind == DecodeError::Kind::invalid);
+    CHECK(refused({0xC5, 0xFA, opcode, 0xC0}).kind == DecodeError::Kind::invalid);
+  }
 }
 
 TEST_CASE("a memory operand becomes an address recipe", "[cpu]") {
