@@ -9,6 +9,9 @@ namespace vitrine::ui {
 
 namespace {
 
+constexpr uint64_t kMinJitCache = uint64_t{1} << 20;
+constexpr uint64_t kMaxJitCache = uint64_t{1} << 30;
+
 /// Seconds since 1970 of "2026-01-31T12:00:00" (UTC), by the civil-calendar formula.
 int64_t parse_instant(const std::string& text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
@@ -67,7 +70,8 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("-m,--memory", o.memory, "guest memory, e.g. 512M or 4G");
   command.add_option("--smp", o.machine.processors, "processors, 1 to 8");
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
-  command.add_option("--engine", o.engine, "auto or interpreter");
+  command.add_option("--engine", o.engine, "auto, jit or interpreter");
+  command.add_option("--jit-cache", o.jit_cache, "memory for compiled code, e.g. 64M");
   command.add_option("--timing", o.timing, "timing level: count");
   command.add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles");
   command.add_option("--until", o.until, "stop when this expression holds (help expressions)");
@@ -95,8 +99,13 @@ void finish_options(RunOptions& o) {
   o.machine.memory_bytes = parse_size(o.memory);
   o.machine.console = !o.console.empty();
   if (const std::string why = emu::config_error(o.machine); !why.empty()) throw UsageError(why);
-  if (o.engine != "auto" && o.engine != "interpreter") {
-    throw UsageError("--engine is auto or interpreter, not '" + o.engine + "'");
+  if (o.engine != "auto" && o.engine != "jit" && o.engine != "interpreter") {
+    throw UsageError("--engine is auto, jit or interpreter, not '" + o.engine + "'");
+  }
+  o.machine.engine = o.engine == "jit" ? emu::EngineKind::jit : emu::EngineKind::interpreter;
+  o.machine.jit_cache_bytes = parse_size(o.jit_cache);
+  if (o.machine.jit_cache_bytes < kMinJitCache || o.machine.jit_cache_bytes > kMaxJitCache) {
+    throw UsageError("--jit-cache is 1M to 1G, not '" + o.jit_cache + "'");
   }
   if (o.timing != "count") throw UsageError("--timing is count, not '" + o.timing + "'");
   if (!o.record.empty() && !o.replay.empty()) {

@@ -32,6 +32,8 @@ struct RunOptions {
   std::string memory = "512M";
   std::string engine = "auto";
   std::string timing = "count";
+  std::string jit_cache = "256M";
+  bool verify = false;               ///< both engines side by side
   std::optional<uint64_t> max_cycles;
   std::string until;
   std::string serial = "stdio";      ///< stdio, null or a FILE

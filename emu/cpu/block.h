@@ -12,6 +12,10 @@
 #include "emu/cpu/insn.h"
 #include "emu/mmu/bus.h"
 
+namespace vitrine::emu::jit {
+struct Code;
+}
+
 namespace vitrine::emu {
 
 inline constexpr uint32_t kMaxBlockInsns = 32;
@@ -33,6 +37,8 @@ struct Block {
   uint32_t bytes = 0;
   bool valid = true;             ///< false once its bytes were written; kept until nobody runs it
   Hpa second_page;               ///< of the one instruction that crosses a page; else 0
+  uint32_t heat = 0;             ///< how often it was run before it was compiled
+  jit::Code* code = nullptr;     ///< compiled
   std::array<uint32_t, kMaxBlockInsns + 1> prefix{};  ///< cycles before instruction k at `count`
   std::array<Insn, kMaxBlockInsns> insns;
 };
@@ -73,6 +79,7 @@ class BlockCache : public WriteSink {
     return (mixed ^ (mixed >> 15)) & (kFastSlots - 1);
   }
   Block* find_slow(Hpa hpa, Gva gva, ModeKey mode);
+  static void invalidate(Block& block);
   void unlink_invalid(std::vector<Block*>& page_list);
   void remark(const Block& block, uint64_t page);
 

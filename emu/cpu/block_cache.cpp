@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "emu/cpu/block.h"
+#include "emu/cpu/jit/code.h"
 
 namespace vitrine::emu {
 
@@ -54,9 +55,15 @@ Block* BlockCache::insert(std::unique_ptr<Block> owned) {
   return block;
 }
 
+void BlockCache::invalidate(Block& block) {
+  block.valid = false;
+  if (block.code != nullptr) jit::retire(*block.code);
+  block.code = nullptr;
+}
+
 void BlockCache::clear() {
   for (auto& block : blocks_) {
-    block->valid = false;
+    invalidate(*block);
     retired_.push_back(std::move(block));
   }
   blocks_.clear();
@@ -83,7 +90,7 @@ void BlockCache::code_written(uint64_t offset, uint64_t size) {
   bool any = false;
   for (Block* block : page->second) {
     if (block->valid && covers(*block)) {
-      block->valid = false;
+      invalidate(*block);
       any = true;
     }
   }

@@ -6,6 +6,7 @@
 
 #include "emu/arch/require.h"
 #include "emu/cpu/instruction_table.h"
+#include "emu/cpu/jit/engine.h"
 #include "emu/cpu/timing/count.h"
 #include "emu/cpu/vmx/vmx.h"
 
@@ -277,7 +278,7 @@ RunStop Cpu::run(const RunLimits& limits) {
                          limits.max_retired - state.retired < block->count - index;
     if (careful) {
       if (!step(*block, index)) return RunStop::observer;
-    } else {
+    } else if (index != 0 || !run_compiled(*block, deadline, limits.max_retired)) {
       execute(*block, index, block->count, true);
     }
   }
@@ -285,6 +286,15 @@ RunStop Cpu::run(const RunLimits& limits) {
 
 bool Cpu::step(Block& block, uint32_t index) {
   const Insn& insn = block.insns[index];
+/// No instruction is free, so a limit on instructions bounds the clock as well.
+bool Cpu::run_compiled(Block& block, Cycle deadline, uint64_t max_retired) {
+  if (engine_ == nullptr || mode_.code_size != 8) return false;
+  const uint64_t rest = max_retired - state.retired;
+  const bool bounded = rest < kNever.value - state.clock.value;
+  const Cycle limit = bounded ? std::min(deadline, state.clock + rest) : deadline;
+  return engine_->run(*this, block, limit);
+}
+
   const uint64_t rip = state.rip();
   const bool trap = (state.rflags_system & rflags::tf) != 0;
   const bool resumed = (state.rflags_system & rflags::rf) != 0;

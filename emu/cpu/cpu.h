@@ -13,12 +13,17 @@
 #include "emu/cpu/build_insn.h"
 #include "emu/cpu/insn.h"
 #include "emu/cpu/observer.h"
+#include "emu/cpu/jit/code.h"
 #include "emu/cpu/ports.h"
 #include "emu/cpu/state.h"
 #include "emu/cpu/vmx/state.h"
 #include "emu/mmu/mmu.h"
 
 namespace vitrine::emu {
+namespace vitrine::emu::jit {
+class Engine;
+}
+
 
 /// How far Cpu::run() may go.
 struct RunLimits {
@@ -244,6 +249,8 @@ class Cpu final : public AccessClock {
 
   /// Translations are cached for canonical addresses only, so the common path needs no check here:
   /// the Mmu reports a non-canonical address when it misses, and locate_fault() names the exception.
+  /// Runs blocks that are hot; none: the interpreter runs everything.
+  void set_engine(jit::Engine* engine) { engine_ = engine; }
   Result<Gva, Fault> linear(uint8_t segment, uint64_t offset, size_t size, bool write,
                             bool checked) {
     if (checked) [[unlikely]] return checked_linear(segment, offset, size, write);
@@ -252,6 +259,8 @@ class Cpu final : public AccessClock {
   /// Ends the running block, or forgets the position in a stopped one, when its bytes are written.
   class CodeSink final : public WriteSink {
    public:
+  friend class jit::Engine;
+
     explicit CodeSink(Cpu& cpu) : cpu_(cpu) {}
     void code_written(uint64_t offset, uint64_t size) override { cpu_.code_written(offset, size); }
     void translation_written() override {}
@@ -268,6 +277,7 @@ class Cpu final : public AccessClock {
   bool form_crossing(Block& block, std::span<const std::byte> head);
   bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
   void execute(Block& block, uint32_t index, uint32_t last, bool repeat);
+  bool run_compiled(Block& block, Cycle deadline, uint64_t max_retired);
   Flow repeat_string(const Insn& insn);
   void finish(Block& block, uint32_t index, uint32_t done, Flow flow);
   /// One instruction with everything that is checked between instructions; false: observer stopped.
@@ -343,4 +353,6 @@ Result<T, Fault> Cpu::pop() {
   return value;
 }
 
+  jit::Engine* engine_ = nullptr;
+  jit::Frame jit_frame_;
 }  // namespace vitrine::emu

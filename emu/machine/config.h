@@ -20,6 +20,13 @@ struct DiskConfig {
   bool read_only = false;
 };
 
+/// Who runs the guest's blocks; a run is the same with each.
+enum class EngineKind : uint8_t {
+  automatic,    ///< the JIT where there is one
+  jit,
+  interpreter,
+};
+
 struct MachineConfig {
   uint64_t memory_bytes = uint64_t{512} << 20;
   uint32_t processors = 1;                 ///< 1 to kMaxProcessors
@@ -29,6 +36,8 @@ struct MachineConfig {
   uint64_t seed = 1;                       ///< of RDRAND and RDSEED
   bool test_board = true;                  ///< pc-testdev, fw_cfg: for bare-metal test images
   std::vector<DiskConfig> disks;           ///< /dev/vda, /dev/vdb… in this order
+  EngineKind engine = EngineKind::interpreter;
+  uint64_t jit_cache_bytes = uint64_t{256} << 20;  ///< of generated code
   bool console = false;                    ///< a virtio console (hvc0) beside the UART
 };
 

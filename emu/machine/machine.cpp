@@ -83,6 +83,10 @@ Machine::Machine(const MachineConfig& config)
     cpus_.back()->seed_random(config.seed + i);
     if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
   }
+  if (config.engine != EngineKind::interpreter) {
+    engine_ = jit::Engine::create(*cpus_.front(), config.jit_cache_bytes);
+    for (const auto& cpu : cpus_) cpu->set_engine(engine_.get());
+  }
   turn_.until = kNever;
   board_.reset(Cycle{0});
   for (const auto& cpu : cpus_) cpu->state.msr.apic_base = board_.apic_base(cpu->index());

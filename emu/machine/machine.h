@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "emu/cpu/cpu.h"
+#include "emu/cpu/jit/engine.h"
 #include "emu/devices/event_queue.h"
 #include "emu/machine/board.h"
 #include "emu/machine/boot/boot.h"
@@ -73,6 +74,8 @@ class Machine final : private CpuPorts, private BoardEvents {
   const Board& board() const { return board_; }
   BlockCache& blocks() { return blocks_; }
 
+  /// None where the interpreter runs everything.
+  const jit::Engine* engine() const { return engine_.get(); }
   /// Machine time: the smallest clock of a processor that is not idle, else the last event's.
   Cycle now() const;
   /// Instructions retired by all processors since reset.
@@ -129,6 +132,7 @@ class Machine final : private CpuPorts, private BoardEvents {
 
   InputLog input_log_;
   std::vector<InputEvent> inputs_;  ///< the world outside: not part of the state
+  std::unique_ptr<jit::Engine> engine_;
   size_t next_input_ = 0;
   Cycle waited_until_;  ///< machine time while every processor idles: where a stop left the clock
 

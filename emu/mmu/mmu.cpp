@@ -47,7 +47,7 @@ void Mmu::set_context(const PagingContext& context) {
     if (better) oldest = bank.get();
   }
   bank_ = oldest;
-  bank_->clear();
+  renew(*bank_);
   bank_->context = context;
   bank_->valid = true;
   bank_->last_used = ++use_counter_;
@@ -73,9 +73,14 @@ void Mmu::select() {
 void Mmu::drop_all() {
   for (const auto& bank : banks_) {
     if (bank.get() == bank_) {
-      bank->clear();
+      renew(*bank);
     } else {
       bank->valid = false;
+void Mmu::renew(Bank& bank) {
+  bank.clear();
+  bank.incarnation = ++incarnations_;
+}
+
     }
   }
 }

@@ -142,6 +142,12 @@ class Mmu {
     uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
   };
   struct FetchEntry {
+  /// For compiled code, which looks into them itself: where the pointer to the cached translations of
+  /// ordinary accesses is.
+  const void* ordinary_translations() const { return &data_; }
+  /// Changes when what is known of the current context is forgotten; no two contexts share one.
+  uint64_t incarnation() const { return bank_->incarnation; }
+
     uint64_t tag = kNoTag;
     Hpa page;
   };
@@ -166,6 +172,7 @@ class Mmu {
   Result<void, Fault> begin_modify_slow(Gva gva, void* out, size_t size);
   void commit_slow(const void* in, size_t size);
   Result<Hpa, Fault> translate_fetch_slow(Gva gva);
+    uint64_t incarnation = 0;
   /// Walks, fills the bank when the page is plain RAM, and returns where the byte lies.
   Result<Hpa, Fault> translate(Gva gva, AccessRequest request);
   Result<void, Fault> check_alignment(Gva gva, size_t size) const;
@@ -189,6 +196,7 @@ class Mmu {
   Bus& bus_;
   AccessClock& clock_;
   uint32_t processor_;
+  void renew(Bank& bank);
   PagingContext context_;
   AccessRequest ordinary_{};
   bool alignment_check_ = false;
@@ -211,3 +219,4 @@ class Mmu {
 };
 
 }  // namespace vitrine::emu
+  uint64_t incarnations_ = 0;

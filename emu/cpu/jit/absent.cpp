@@ -1,0 +1,15 @@
+// The compiler of a build without an assembler: there is none, and the interpreter runs everything.
+#include "emu/cpu/jit/compiler.h"
+
+namespace vitrine::emu::jit {
+
+bool can_compile() { return false; }
+
+uint64_t emit_thunks(host::CodeMemory&, const Layout&, const void*, Thunks&) { return 0; }
+
+uint64_t compile_block(host::CodeMemory&, uint64_t, const Surroundings&, const Block&, const Plan&,
+                       Code&) {
+  return 0;
+}
+
+}  // namespace vitrine::emu::jit

@@ -1,0 +1,310 @@
+// A block's frame: registers, flags, memory accesses with their cold sides, links and ends.
+#include "emu/cpu/jit/block_compiler.h"
+
+#include "emu/arch/require.h"
+
+namespace vitrine::emu::jit {
+
+namespace {
+
+/// Bytes of a cached translation, and where its parts are (Mmu::Entry).
+constexpr int32_t kReadTag = 0, kWriteTag = 8, kAddend = 16;
+constexpr uint32_t kTargetIndexMask = 4095;
+
+constexpr uint32_t bit(unsigned guest) { return uint32_t{1} << guest; }
+
+}  // namespace
+
+void BlockCompiler::compile() {
+  cost = a_.newLabel();
+  entry = a_.newLabel();
+  body = a_.newLabel();
+  const auto refused = a_.newLabel();
+  const uint64_t cycles = block_.prefix[block_.count];
+
+  a_.bind(cost);
+  a_.embedUInt64(cycles);
+  a_.bind(entry);
+  a_.mov(x86::rax, x86::qword_ptr(cost));
+  a_.add(x86::rax, kClock);
+  a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
+  a_.jae(refused);
+  a_.bind(body);
+
+  next_rip_ = block_.gva.value;
+  colds_.reserve(block_.count + 1);  // a call through memory has two
+  for (index_ = 0; index_ < block_.count; ++index_) {
+    const Insn& insn = block_.insns[index_];
+    next_rip_ += insn.length;
+    dirty_before_ = dirty_;
+    cold_ = nullptr;
+    if (plan_.native[index_]) {
+      instruction(insn, plan_.form[index_]);
+    } else {
+      handler(insn);
+    }
+    if (cold_ == nullptr) continue;
+    a_.bind(cold_->back);
+    cold_->loaded = loaded_;
+    cold_->host_flags = host_flags_;
+    cold_->ends = ended_;
+  }
+  if (!ended_) {
+    end_block();
+    link(0, next_rip_);
+  }
+  a_.bind(refused);
+  leave_at(block_.gva.value);
+  for (const Cold& cold : colds_) cold_side(cold);
+}
+
+void BlockCompiler::instruction(const Insn& insn, const Form& f) {
+  switch (f.op) {
+    case Op::none:
+    case Op::nop: break;
+    case Op::mov:
+    case Op::lea:
+    case Op::bswap: move(insn, f); break;
+    case Op::movzx:
+    case Op::movsx:
+    case Op::cbw:
+    case Op::cwd: extend(insn, f); break;
+    case Op::add:
+    case Op::adc:
+    case Op::sub:
+    case Op::sbb:
+    case Op::cmp:
+    case Op::and_:
+    case Op::or_:
+    case Op::xor_:
+    case Op::test: binary(insn, f); break;
+    case Op::inc:
+    case Op::dec:
+    case Op::neg:
+    case Op::not_: unary(insn, f); break;
+    case Op::shl:
+    case Op::shr:
+    case Op::sar:
+    case Op::rol:
+    case Op::ror: shift(insn, f); break;
+    case Op::imul: multiply(insn, f); break;
+    case Op::cmov:
+    case Op::setcc: conditional(insn, f); break;
+    case Op::push:
+    case Op::pop: stack(insn, f); break;
+    case Op::jcc:
+    case Op::jmp:
+    case Op::call:
+    case Op::ret: transfer(insn, f); break;
+  }
+}
+
+// --- Registers ---
+
+x86::Gp BlockCompiler::use(unsigned guest, unsigned bytes) {
+  const uint8_t host = plan_.host[guest];
+  require(host != kNoHost, "a native instruction has all its registers");
+  if ((loaded_ & bit(guest)) == 0) {
+    a_.mov(x86::gpq(host), guest_register(guest));
+    loaded_ |= bit(guest);
+  }
+  return host_register(host, bytes);
+}
+
+x86::Gp BlockCompiler::change(unsigned guest, unsigned bytes, bool whole) {
+  if (whole && bytes >= 4) {
+    loaded_ |= bit(guest);
+  } else {
+    use(guest, bytes);
+  }
+  dirty_ |= bit(guest);
+  return host_register(plan_.host[guest], bytes);
+}
+
+void BlockCompiler::store_dirty(uint32_t which) {
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((which & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(plan_.host[g]));
+  }
+}
+
+// --- Flags ---
+
+void BlockCompiler::need_flags() {
+  if (host_flags_) return;
+  load_flags(a_, layout_);
+  host_flags_ = true;
+}
+
+void BlockCompiler::flags_set() {
+  host_flags_ = true;
+  if (plan_.seen[index_]) save_flags(a_, layout_);
+}
+
+// --- Memory ---
+
+x86::Mem BlockCompiler::operand_address(const Insn& insn) {
+  const bool has_base = insn.base < 16;
+  const bool has_index = insn.index < 16;
+  x86::Gp base, index;
+  if (has_base) base = use(insn.base, 8);
+  if (has_index) index = use(insn.index, 8);
+  if (has_base && has_index) return x86::ptr(base, index, insn.scale, insn.disp);
+  if (has_base) return x86::ptr(base, insn.disp);
+  if (has_index) {
+    a_.mov(x86::rax, asmjit::Imm(int64_t{insn.disp}));
+    return x86::ptr(x86::rax, index, insn.scale);
+  }
+  const uint64_t fixed = (insn.base == kRipRegister ? next_rip_ : 0) +
+                         static_cast<uint64_t>(int64_t{insn.disp});
+  a_.mov(x86::rax, asmjit::Imm(fixed));
+  return x86::ptr(x86::rax);
+}
+
+void BlockCompiler::linear_address(const Insn& insn) {
+  const x86::Mem at = operand_address(insn);
+  const bool there = at.baseId() == x86::rax.id() && !at.hasIndex();
+  if (!there) a_.lea(x86::rax, at);
+  if (insn.segment == arch::fs || insn.segment == arch::gs) {
+    a_.add(x86::rax, x86::qword_ptr(kState, layout_.linear_base + insn.segment * 8));
+  }
+}
+
+x86::Mem BlockCompiler::probe(unsigned bytes, bool write) {
+  colds_.push_back({});
+  cold_ = &colds_.back();
+  cold_->from = a_.newLabel();
+  cold_->back = a_.newLabel();
+  cold_->index = index_;
+  cold_->dirty = dirty_before_;
+  // Index of the page, times the 24 bytes of an entry.
+  a_.mov(x86::ecx, x86::eax);
+  a_.shr(x86::ecx, 9);
+  a_.and_(x86::ecx, 0xFF8);
+  a_.lea(x86::ecx, x86::ptr(x86::rcx, x86::rcx, 1));
+  a_.add(x86::rcx, x86::qword_ptr(kState, layout_.translations));
+  a_.mov(x86::rdx, x86::rax);
+  a_.xor_(x86::rdx, x86::qword_ptr(x86::rcx, write ? kWriteTag : kReadTag));
+  a_.cmp(x86::rdx, 4096 - static_cast<int32_t>(bytes));
+  a_.ja(cold_->from);
+  a_.mov(x86::rdx, x86::qword_ptr(x86::rcx, kAddend));
+  host_flags_ = false;
+  return x86::Mem(x86::rax, x86::rdx, 0, 0, bytes);
+}
+
+x86::Mem BlockCompiler::access(const Insn& insn, unsigned bytes, bool write) {
+  linear_address(insn);
+  return probe(bytes, write);
+}
+
+x86::Mem BlockCompiler::access_with_flags(const Insn& insn, unsigned bytes, bool write) {
+  access(insn, bytes, write);
+  a_.add(x86::rdx, x86::rax);
+  need_flags();
+  return x86::Mem(x86::rdx, 0, bytes);
+}
+
+asmjit::Imm BlockCompiler::immediate(const Insn& insn, unsigned bytes) const {
+  const unsigned unused = 64 - bytes * 8;
+  return asmjit::Imm(static_cast<int64_t>(insn.imm << unused) >> unused);
+}
+
+/// The whole instruction by its handler, with everything stored and loaded again.
+void BlockCompiler::cold_side(const Cold& cold) {
+  a_.bind(cold.from);
+  store_dirty(cold.dirty);
+  a_.mov(x86::rsi, address(&code_));
+  a_.mov(x86::edx, cold.index);
+  a_.call(address(around_.thunks.interpret));
+  if (cold.ends) {
+    a_.jmp(address(around_.thunks.leave));
+    return;
+  }
+  a_.test(x86::eax, x86::eax);
+  a_.jne(address(around_.thunks.leave));
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((cold.loaded & bit(g)) != 0) a_.mov(x86::gpq(plan_.host[g]), guest_register(g));
+  }
+  if (cold.host_flags) load_flags(a_, layout_);
+  a_.jmp(cold.back);
+}
+
+void BlockCompiler::handler(const Insn& insn) {
+  store_dirty(dirty_);
+  dirty_ = 0;
+  loaded_ = 0;
+  host_flags_ = false;
+  a_.mov(x86::rsi, address(&code_));
+  a_.mov(x86::edx, index_);
+  a_.call(address(around_.thunks.interpret));
+  if ((insn.flags & insn_flag::ends_block) != 0) {
+    // Taken or not, what such an instruction leaves is looked at outside.
+    a_.jmp(address(around_.thunks.leave));
+    ended_ = true;
+    return;
+  }
+  a_.test(x86::eax, x86::eax);
+  a_.jne(address(around_.thunks.leave));
+}
+
+// --- Ends ---
+
+/// Everything in its place; spoils no flag.
+void BlockCompiler::end_block() {
+  store_dirty(dirty_);
+  a_.lea(kClock, x86::ptr(kClock, static_cast<int32_t>(block_.prefix[block_.count])));
+  a_.lea(kRetired, x86::ptr(kRetired, static_cast<int32_t>(block_.count)));
+  ended_ = true;
+}
+
+void BlockCompiler::leave_at(uint64_t rip) {
+  a_.mov(x86::rax, asmjit::Imm(rip));
+  a_.mov(guest_register(kRipRegister), x86::rax);
+  a_.mov(x86::qword_ptr(kState, layout_.link), 0);
+  a_.xor_(x86::eax, x86::eax);
+  a_.jmp(address(around_.thunks.leave));
+}
+
+void BlockCompiler::link(size_t which, uint64_t target) {
+  LinkLabels& labels = links[which];
+  labels.used = true;
+  labels.target = Gva{target};
+  labels.compare_end = a_.newLabel();
+  labels.jump_end = a_.newLabel();
+  const auto out = a_.newLabel();
+  // The 32-bit form of CMP, whatever the value, so that it can be patched; likewise JMP rel32.
+  a_.long_().cmp(x86::dword_ptr(kState, layout_.context), static_cast<int32_t>(kNoLink));
+  a_.bind(labels.compare_end);
+  a_.jne(out);
+  a_.long_().jmp(out);
+  a_.bind(labels.jump_end);
+  a_.bind(out);
+  a_.mov(x86::rax, asmjit::Imm(target));
+  a_.mov(guest_register(kRipRegister), x86::rax);
+  a_.mov(x86::rax, address(&code_.links[which]));
+  a_.mov(x86::qword_ptr(kState, layout_.link), x86::rax);
+  a_.xor_(x86::eax, x86::eax);
+  a_.jmp(address(around_.thunks.leave));
+}
+
+/// To the address in RAX.
+void BlockCompiler::indirect() {
+  const auto out = a_.newLabel();
+  a_.mov(x86::ecx, x86::eax);
+  a_.and_(x86::ecx, kTargetIndexMask);
+  a_.shl(x86::ecx, 5);
+  a_.mov(x86::rdx, address(around_.targets));
+  a_.add(x86::rdx, x86::rcx);
+  a_.cmp(x86::rax, x86::qword_ptr(x86::rdx));
+  a_.jne(out);
+  a_.mov(x86::ecx, x86::dword_ptr(kState, layout_.context));
+  a_.cmp(x86::rcx, x86::qword_ptr(x86::rdx, 8));
+  a_.jne(out);
+  a_.jmp(x86::qword_ptr(x86::rdx, 16));
+  a_.bind(out);
+  a_.mov(guest_register(kRipRegister), x86::rax);
+  a_.mov(x86::qword_ptr(kState, layout_.link), 0);
+  a_.xor_(x86::eax, x86::eax);
+  a_.jmp(address(around_.thunks.leave));
+}
+
+}  // namespace vitrine::emu::jit

@@ -1,0 +1,124 @@
+// Compiling: the shared pieces, the shape of a block, and where its links can be patched.
+#include "emu/cpu/jit/compiler.h"
+
+#include <asmjit/x86.h>
+
+#include <cstring>
+
+#include "emu/arch/require.h"
+#include "emu/cpu/jit/block_compiler.h"
+#include "emu/cpu/jit/calling_convention.h"
+
+namespace vitrine::emu::jit {
+
+namespace {
+
+/// Bytes to leave free at the end: one block at its worst.
+constexpr uint64_t kLargestBlock = 64 * 1024;
+
+class Strict final : public asmjit::ErrorHandler {
+ public:
+  void handleError(asmjit::Error, const char* message, asmjit::BaseEmitter*) override {
+    require(false, message);
+  }
+};
+
+/// Copies what was emitted to its place; answers its bytes.
+uint64_t place(asmjit::CodeHolder& holder, host::CodeMemory& memory, uint64_t at) {
+  holder.flatten();
+  holder.resolveUnresolvedLinks();
+  holder.relocateToBase(reinterpret_cast<uint64_t>(memory.executable() + at));
+  const uint64_t size = holder.codeSize();
+  holder.copyFlattenedData(memory.writable() + at, size);
+  return size;
+}
+
+void start(asmjit::CodeHolder& holder, host::CodeMemory& memory, uint64_t at, Strict& strict) {
+  holder.init(asmjit::Environment::host(),
+              reinterpret_cast<uint64_t>(memory.executable() + at));
+  holder.setErrorHandler(&strict);
+}
+
+}  // namespace
+
+bool can_compile() { return asmjit::Environment::host().is64Bit(); }
+
+uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const void* interpret,
+                     Thunks& thunks) {
+  constexpr CallingConvention abi = kHostConvention;
+  Strict strict;
+  asmjit::CodeHolder holder;
+  start(holder, memory, 0, strict);
+  x86::Assembler a(&holder);
+
+  // Entered with RSP 8 modulo 16; blocks run with it at a multiple of 16.
+  const auto enter = a.newLabel();
+  a.bind(enter);
+  for (size_t i = 0; i < abi.saved_count; ++i) a.push(x86::gpq(abi.saved[i]));
+  const int32_t room = abi.shadow_space + 8;
+  a.sub(x86::rsp, room);
+  a.mov(kState, x86::gpq(abi.arguments[0]));
+  a.mov(x86::rax, x86::gpq(abi.arguments[1]));
+  a.mov(kClock, x86::qword_ptr(kState, layout.clock));
+  a.mov(kRetired, x86::qword_ptr(kState, layout.retired));
+  a.jmp(x86::rax);
+
+  const auto leave = a.newLabel();
+  a.bind(leave);
+  a.mov(x86::qword_ptr(kState, layout.clock), kClock);
+  a.mov(x86::qword_ptr(kState, layout.retired), kRetired);
+  a.add(x86::rsp, room);
+  for (size_t i = abi.saved_count; i-- > 0;) a.pop(x86::gpq(abi.saved[i]));
+  a.ret();
+
+  const auto one = a.newLabel();
+  a.bind(one);
+  a.mov(x86::qword_ptr(kState, layout.clock), kClock);
+  a.mov(x86::qword_ptr(kState, layout.retired), kRetired);
+  if (abi.arguments[2] != 2) {
+    a.mov(x86::gpd(abi.arguments[2]), x86::edx);
+    a.mov(x86::gpq(abi.arguments[1]), x86::rsi);
+  }
+  a.lea(x86::gpq(abi.arguments[0]), x86::ptr(kState, layout.cpu));
+  a.sub(x86::rsp, room);
+  a.mov(x86::rax, address(interpret));
+  a.call(x86::rax);
+  a.add(x86::rsp, room);
+  a.ret();
+
+  const uint64_t size = place(holder, memory, 0);
+  thunks.enter = memory.executable() + holder.labelOffset(enter);
+  thunks.leave = memory.executable() + holder.labelOffset(leave);
+  thunks.interpret = memory.executable() + holder.labelOffset(one);
+  return size;
+}
+
+uint64_t compile_block(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
+                       const Block& block, const Plan& plan, Code& code) {
+  at = (at + 15) & ~uint64_t{15};
+  if (at + kLargestBlock > memory.size()) return 0;
+  Strict strict;
+  asmjit::CodeHolder holder;
+  start(holder, memory, at, strict);
+  x86::Assembler a(&holder);
+  BlockCompiler compiler(a, around, block, plan, code);
+  compiler.compile();
+  const uint64_t size = place(holder, memory, at);
+  require(size <= kLargestBlock, "a block's code has a bound");
+
+  const std::byte* const base = memory.executable() + at;
+  const auto where = [&](const asmjit::Label& label) { return base + holder.labelOffset(label); };
+  code.cost = memory.writable(where(compiler.cost));
+  code.entry = where(compiler.entry);
+  code.body = where(compiler.body);
+  for (size_t i = 0; i < code.links.size(); ++i) {
+    const auto& labels = compiler.links[i];
+    if (!labels.used) continue;
+    code.links[i].target = labels.target;
+    code.links[i].context = memory.writable(where(labels.compare_end)) - 4;
+    code.links[i].jump = memory.writable(where(labels.jump_end)) - 4;
+  }
+  return at + size;
+}
+
+}  // namespace vitrine::emu::jit

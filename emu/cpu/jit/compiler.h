@@ -1,0 +1,34 @@
+// The compiler: makes x86-64 code of a planned block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "emu/cpu/block.h"
+#include "emu/cpu/jit/code.h"
+#include "emu/cpu/jit/layout.h"
+#include "emu/cpu/jit/plan.h"
+#include "emu/host/code_memory.h"
+
+namespace vitrine::emu::jit {
+
+/// What the compiler refers to.
+struct Surroundings {
+  const Layout& layout;
+  const Thunks& thunks;
+  const void* targets;  ///< table of indirect targets
+};
+
+/// False in a build without an assembler.
+bool can_compile();
+
+/// Emits the shared pieces at the start of `memory`; answers the bytes used.
+uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const void* interpret,
+                     Thunks& thunks);
+
+/// Emits `block` at `at` bytes into `memory` and fills `code`. Answers the bytes used, 0 when there is
+/// no room.
+uint64_t compile_block(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
+                       const Block& block, const Plan& plan, Code& code);
+
+}  // namespace vitrine::emu::jit

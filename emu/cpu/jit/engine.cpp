@@ -1,0 +1,184 @@
+// The engine: entering compiled code, finishing what it leaves, compiling what is hot, linking.
+#include "emu/cpu/jit/engine.h"
+
+#include <algorithm>
+
+#include "emu/arch/require.h"
+#include "emu/cpu/jit/compiler.h"
+#include "emu/cpu/jit/plan.h"
+
+namespace vitrine::emu::jit {
+
+namespace {
+
+/// No limit is as high as the cost of a dead block.
+constexpr uint64_t kHighestLimit = kDeadCost / 2;
+
+uint64_t pure_function(uint32_t (*f)(Cpu*, const Code*, uint32_t)) {
+  return reinterpret_cast<uint64_t>(f);
+}
+
+int32_t distance(const void* from, const void* to) {
+  return static_cast<int32_t>(static_cast<const std::byte*>(to) -
+                              static_cast<const std::byte*>(from));
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::create(const Cpu& cpu, uint64_t cache_bytes) {
+  if (!can_compile()) return nullptr;
+  std::unique_ptr<Engine> engine(new Engine(cpu, cache_bytes));
+  return engine->memory_.available() ? std::move(engine) : nullptr;
+}
+
+Engine::Engine(const Cpu& cpu, uint64_t cache_bytes) : memory_(cache_bytes), targets_(kTargets) {
+  const void* const regs = cpu.state.regs.data();
+  const Frame& frame = cpu.jit_frame_;
+  layout_.cpu = distance(regs, &cpu);
+  layout_.clock = distance(regs, &cpu.state.clock);
+  layout_.retired = distance(regs, &cpu.state.retired);
+  layout_.linear_base = distance(regs, cpu.linear_base_.data());
+  layout_.translations = distance(regs, cpu.mmu.ordinary_translations());
+  layout_.limit = distance(regs, &frame.limit);
+  layout_.flags = distance(regs, &frame.flags);
+  layout_.target = distance(regs, &frame.target);
+  layout_.link = distance(regs, &frame.link);
+  layout_.context = distance(regs, &frame.context);
+  if (!memory_.available()) return;
+  const auto interpret = reinterpret_cast<const void*>(pure_function(&Engine::interpret));
+  thunks_end_ = emit_thunks(memory_, layout_, interpret, thunks_);
+  used_ = thunks_end_;
+}
+
+/// Called by compiled code: the instruction by its handler, as Cpu::execute does it. 0 when compiled
+/// code may go on behind it.
+uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
+  Block& block = *code->block;
+  const Insn& insn = block.insns[index];
+  Frame& frame = cpu->jit_frame_;
+  const bool ends = (insn.flags & insn_flag::ends_block) != 0;
+  const uint64_t translations = cpu->mmu.incarnation();
+  cpu->running_ = &block;
+  cpu->start_index_ = 0;
+  cpu->current_ = &insn;
+  cpu->stop_at_ = &insn + 1;
+  cpu->cut_ = false;
+  cpu->extra_cycles_ = 0;
+  cpu->state.flags.set_arithmetic(unpack_flags(frame.flags));
+  cpu->state.set_rip(block.gva.value + code->offset[index + 1]);
+  Flow flow = insn.handler(*cpu, insn);
+  if (flow == Flow::again) flow = cpu->repeat_string(insn);
+  cpu->running_ = nullptr;
+  frame.flags = pack_flags(cpu->state.flags.arithmetic());
+  if (flow == Flow::next && !cpu->cut_ && !ends) {
+    const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
+                      cpu->mmu.incarnation() == translations &&
+                      cpu->deadline_.value >= frame.limit;
+    if (!calm) frame.context = kLeave;
+    return static_cast<uint32_t>(Exit::boundary);
+  }
+  frame.block = &block;
+  frame.done = flow == Flow::next ? index + 1 : index;
+  frame.flow = flow;
+  return static_cast<uint32_t>(Exit::inside);
+}
+
+bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
+  Link* const pending = std::exchange(pending_, nullptr);
+  Code* code = block.code;
+  if (code == nullptr) {
+    if (++block.heat < kHot) return false;
+    code = compile(block);
+    if (code == nullptr) return false;
+  }
+  Frame& frame = cpu.jit_frame_;
+  frame.limit = std::min(limit.value, kHighestLimit);
+  frame.context = context_of(cpu);
+  frame.flags = pack_flags(cpu.state.flags.arithmetic());
+  frame.link = nullptr;
+  const bool follows = pending != nullptr && pending->target == block.gva &&
+                       pending_context_ == frame.context;
+  if (follows) connect(*pending, *code, frame.context);
+  targets_[block.gva.value % kTargets] = {block.gva.value, frame.context, code->entry};
+
+  using Enter = uint32_t (*)(uint64_t*, const std::byte*);
+  const auto enter = reinterpret_cast<Enter>(reinterpret_cast<uint64_t>(thunks_.enter));
+  const uint32_t entered = frame.context;
+  const auto exit = static_cast<Exit>(enter(cpu.state.regs.data(), code->body));
+  cpu.state.flags.set_arithmetic(unpack_flags(frame.flags));
+  if (exit == Exit::boundary) {
+    cpu.state.position.index = 0;
+    cpu.extra_cycles_ = 0;
+    pending_ = frame.context == entered ? frame.link : nullptr;
+    pending_context_ = entered;
+    return true;
+  }
+  Block& last = *frame.block;
+  BlockPosition& at = cpu.state.position;
+  at.entry = last.gva;
+  at.entry_hpa = last.hpa;
+  at.mode = last.mode.bits;
+  at.bytes = last.bytes;
+  at.entry_clock = cpu.state.clock;
+  cpu.finish(last, 0, frame.done, frame.flow);
+  return true;
+}
+
+Code* Engine::compile(Block& block) {
+  Surroundings around{layout_, thunks_, targets_.data()};
+  const Plan plan = make_plan(block, forms_);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    Code& code = codes_.emplace_back();
+    code.block = &block;
+    for (uint32_t k = 0; k < block.count; ++k) {
+      code.offset[k + 1] = static_cast<uint16_t>(code.offset[k] + block.insns[k].length);
+    }
+    const uint64_t used = compile_block(memory_, used_, around, block, plan, code);
+    if (used != 0) {
+      used_ = used;
+      block.code = &code;
+      ++compiled_;
+      return &code;
+    }
+    codes_.pop_back();
+    flush();
+  }
+  return nullptr;
+}
+
+/// Room for all by forgetting all; nobody is inside compiled code.
+void Engine::flush() {
+  for (const Code& code : codes_) {
+    if (code.block != nullptr) code.block->code = nullptr;
+  }
+  codes_.clear();
+  std::fill(targets_.begin(), targets_.end(), Target{});
+  pending_ = nullptr;
+  used_ = thunks_end_;
+  ++flushes_;
+}
+
+/// The number of the processor's translations and mode together; a new one when they are forgotten.
+uint32_t Engine::context_of(const Cpu& cpu) {
+  const uint64_t translations = cpu.mmu.incarnation() << 3 | cpu.index();
+  const uint64_t mode = cpu.mode_key().bits;
+  Context& context = contexts_[(translations ^ mode * 7) % kContexts];
+  if (context.number == kLeave || context.translations != translations || context.mode != mode) {
+    context = {translations, mode, ++last_context_};
+    require(last_context_ < kNoLink, "contexts are numbered with 31 bits");
+  }
+  return context.number;
+}
+
+void Engine::connect(Link& link, Code& code, uint32_t context) {
+  if (link.to != nullptr && link.to != &code) std::erase(link.to->incoming, &link);
+  if (link.to != &code) code.incoming.push_back(&link);
+  link.to = &code;
+  const std::byte* const behind =
+      memory_.executable() + (link.jump - memory_.writable()) + sizeof(int32_t);
+  const auto displacement = static_cast<int32_t>(code.entry - behind);
+  std::memcpy(link.jump, &displacement, sizeof(displacement));
+  std::memcpy(link.context, &context, sizeof(context));
+}
+
+}  // namespace vitrine::emu::jit

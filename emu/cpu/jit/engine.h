@@ -1,0 +1,77 @@
+// The JIT engine: keeps compiled blocks, enters them, links them, and takes over where they leave.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "emu/cpu/block.h"
+#include "emu/cpu/cpu.h"
+#include "emu/cpu/jit/code.h"
+#include "emu/cpu/jit/forms.h"
+#include "emu/cpu/jit/layout.h"
+#include "emu/host/code_memory.h"
+
+namespace vitrine::emu::jit {
+
+/// One engine serves all processors of a machine. A cache like the block cache: what it holds changes
+/// nothing that a guest or a clock can see.
+class Engine {
+ public:
+  /// None when this host or this build has no JIT.
+  static std::unique_ptr<Engine> create(const Cpu& cpu, uint64_t cache_bytes);
+
+  /// Runs compiled code from the start of `block` and as far as links and `limit` allow. False when the
+  /// block is not compiled: the interpreter runs it. The caller has checked that the whole block
+  /// may run.
+  bool run(Cpu& cpu, Block& block, Cycle limit);
+
+  uint64_t blocks_compiled() const { return compiled_; }
+  uint64_t flushes() const { return flushes_; }
+
+ private:
+  Engine(const Cpu& cpu, uint64_t cache_bytes);
+
+  /// Blocks become code when they have been run so often.
+  static constexpr uint32_t kHot = 16;
+  static constexpr size_t kTargets = 4096;
+  static constexpr size_t kContexts = 64;
+
+  /// Where indirect branches go on without leaving compiled code. Generated code knows this layout.
+  struct Target {
+    uint64_t gva = ~uint64_t{0};
+    uint64_t context = kNoLink;
+    const std::byte* entry = nullptr;
+    uint64_t unused = 0;
+  };
+  struct Context {
+    uint64_t translations = 0;
+    uint64_t mode = 0;
+    uint32_t number = kLeave;
+  };
+
+  Code* compile(Block& block);
+  void flush();
+  uint32_t context_of(const Cpu& cpu);
+  void connect(Link& link, Code& code, uint32_t context);
+  static uint32_t interpret(Cpu* cpu, const Code* code, uint32_t index);
+
+  Layout layout_;
+  FormTable forms_;
+  host::CodeMemory memory_;
+  uint64_t used_ = 0;
+  uint64_t thunks_end_ = 0;
+  std::deque<Code> codes_;
+  std::vector<Target> targets_;
+  std::array<Context, kContexts> contexts_{};
+  uint32_t last_context_ = kLeave;
+  Link* pending_ = nullptr;  ///< taken when compiled code was left last
+  uint32_t pending_context_ = kLeave;
+  Thunks thunks_;
+  uint64_t compiled_ = 0;
+  uint64_t flushes_ = 0;
+};
+
+}  // namespace vitrine::emu::jit

@@ -1,0 +1,170 @@
+// Planning a block: which instructions are native, which registers they get, whose flags are seen.
+#include "emu/cpu/jit/plan.h"
+
+#include <algorithm>
+
+#include "emu/cpu/state.h"
+
+namespace vitrine::emu::jit {
+
+namespace {
+
+/// Host registers for guest registers: all but the stack pointer, RBP (state), R14 and R15 (time) and
+/// RAX, RCX and RDX (scratch).
+constexpr std::array<uint8_t, 9> kPool = {3, 6, 7, 8, 9, 10, 11, 12, 13};
+
+enum class FlagEffect : uint8_t {
+  none,
+  reads,
+  sets,        ///< all six
+  changes,     ///< some of them, or all from some
+  sets_alone,  ///< all six, left in the frame and not in the host
+  spoils,      ///< native only where dead
+};
+
+FlagEffect flag_effect(const Form& f) {
+  switch (f.op) {
+    case Op::add:
+    case Op::sub:
+    case Op::cmp:
+    case Op::and_:
+    case Op::or_:
+    case Op::xor_:
+    case Op::test:
+    case Op::neg: return FlagEffect::sets;
+    case Op::adc:
+    case Op::sbb:
+    case Op::inc:
+    case Op::dec: return FlagEffect::changes;
+    case Op::imul: return FlagEffect::sets_alone;
+    case Op::shl:
+    case Op::shr:
+    case Op::sar: return f.shape == Shape::rc ? FlagEffect::spoils : FlagEffect::sets_alone;
+    case Op::rol:
+    case Op::ror: return FlagEffect::spoils;
+    case Op::cmov:
+    case Op::setcc:
+    case Op::jcc: return FlagEffect::reads;
+    default: return FlagEffect::none;
+  }
+}
+
+bool canonical(uint64_t address) { return ((address + (uint64_t{1} << 47)) >> 48) == 0; }
+
+/// Visits the guest registers that a native form needs; false when one is no whole register.
+template <class Visit>
+bool for_registers(const Insn& insn, const Form& f, Visit visit) {
+  const auto operand = [&](size_t i) {
+    if (insn.op[i] >= 128 || (insn.op[i] & 7) != 0) return false;
+    visit(insn.op[i] >> 3);
+    return true;
+  };
+  bool whole = true;
+  switch (f.shape) {
+    case Shape::r:
+    case Shape::ri:
+    case Shape::rm:
+    case Shape::rmi: whole = operand(0); break;
+    case Shape::rr:
+    case Shape::rri:
+    case Shape::rc: whole = operand(0) && operand(1); break;
+    case Shape::mr: whole = operand(1); break;
+    default: break;
+  }
+  if (f.op == Op::lea || (touches_memory(f) && f.shape != Shape::r && f.shape != Shape::i)) {
+    if (insn.base < 16) visit(insn.base);
+    if (insn.index < 16) visit(insn.index);
+  }
+  if (f.op == Op::push || f.op == Op::pop || f.op == Op::call || f.op == Op::ret) visit(arch::rsp);
+  if (f.op == Op::cbw || f.op == Op::cwd) visit(arch::rax);
+  if (f.op == Op::cwd) visit(arch::rdx);
+  return whole;
+}
+
+bool has_memory_operand(const Form& f) {
+  return f.op == Op::lea ||
+         (touches_memory(f) && f.op != Op::push && f.op != Op::pop && f.op != Op::ret &&
+          !(f.op == Op::call && f.shape != Shape::m));
+}
+
+bool native_form(const Insn& insn, const Form& f, uint64_t next_rip) {
+  if (f.op == Op::none) return false;
+  if ((insn.flags & (insn_flag::lock | insn_flag::checked)) != 0) return false;
+  if (has_memory_operand(f) && insn.address_size != 3) return false;
+  if (is_transfer(f.op) && f.shape == Shape::i && !canonical(next_rip + insn.imm)) return false;
+  const bool shift = f.op == Op::shl || f.op == Op::shr || f.op == Op::sar;
+  const bool turn = f.op == Op::rol || f.op == Op::ror;
+  if ((shift || turn) && f.shape != Shape::rc) {
+    const uint64_t count = insn.imm & (f.width == 8 ? 63 : 31);
+    if (count == 0 || count >= f.width * 8u) return false;
+  }
+  return true;
+}
+
+/// Instructions at which the flags must be where the interpreter finds them.
+bool looks(const Plan& plan, uint32_t k) {
+  return !plan.native[k] || touches_memory(plan.form[k]);
+}
+
+bool flags_seen(const Plan& plan, const Block& block, uint32_t k) {
+  for (uint32_t j = k + 1; j < block.count; ++j) {
+    if (looks(plan, j)) return true;
+    const FlagEffect effect = flag_effect(plan.form[j]);
+    if (effect != FlagEffect::none && effect != FlagEffect::reads) return false;
+  }
+  return true;
+}
+
+bool flags_dead(const Plan& plan, const Block& block, uint32_t k) {
+  for (uint32_t j = k + 1; j < block.count; ++j) {
+    if (looks(plan, j)) return false;
+    switch (flag_effect(plan.form[j])) {
+      case FlagEffect::none: break;
+      case FlagEffect::reads:
+      case FlagEffect::changes: return false;
+      case FlagEffect::sets:
+      case FlagEffect::sets_alone:
+      case FlagEffect::spoils: return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Plan make_plan(const Block& block, const FormTable& forms) {
+  Plan plan;
+  plan.host.fill(kNoHost);
+  std::array<uint32_t, 16> uses{};
+  uint64_t rip = block.gva.value;
+  for (uint32_t k = 0; k < block.count; ++k) {
+    const Insn& insn = block.insns[k];
+    rip += insn.length;
+    plan.form[k] = forms.find(insn);
+    plan.native[k] = native_form(insn, plan.form[k], rip) &&
+                     for_registers(insn, plan.form[k], [](unsigned) {});
+    if (plan.native[k]) for_registers(insn, plan.form[k], [&](unsigned g) { ++uses[g]; });
+  }
+
+  for (const uint8_t host : kPool) {
+    const auto most = std::max_element(uses.begin(), uses.end());
+    if (*most == 0) break;
+    plan.host[static_cast<size_t>(most - uses.begin())] = host;
+    *most = 0;
+  }
+  for (uint32_t k = 0; k < block.count; ++k) {
+    if (!plan.native[k]) continue;
+    for_registers(block.insns[k], plan.form[k], [&](unsigned g) {
+      if (plan.host[g] == kNoHost) plan.native[k] = false;
+    });
+  }
+  // Backwards: what a later instruction needs decides whether an earlier one is native.
+  for (uint32_t k = block.count; k-- > 0;) {
+    plan.dead[k] = flags_dead(plan, block, k);
+    if (flag_effect(plan.form[k]) == FlagEffect::spoils && !plan.dead[k]) plan.native[k] = false;
+  }
+  for (uint32_t k = 0; k < block.count; ++k) plan.seen[k] = flags_seen(plan, block, k);
+  return plan;
+}
+
+}  // namespace vitrine::emu::jit
