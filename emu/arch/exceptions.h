@@ -66,11 +66,14 @@ inline constexpr uint32_t fetch = 1u << 4;
 
 }  // namespace arch
 
-/// Why an instruction stopped. `exception` is delivered to the guest (or intercepted); the EPT kinds
-/// leave VMX non-root operation, with the details in Mmu::ept_fault(); `non_canonical` is the Mmu's
-/// word for an address that becomes #SS(0) or #GP(0) by the segment it was reached through.
+/// Why an instruction stopped. `exception` is delivered to the guest (or intercepted); the EPT kinds,
+/// an access to the APIC-access page and a full page-modification log leave VMX non-root operation,
+/// with the details in Mmu::ept_fault() or the VMX state; `non_canonical` is the Mmu's word for an
+/// address that becomes #SS(0) or #GP(0) by the segment it was reached through.
 struct Fault {
-  enum class Kind : uint8_t { exception, ept_violation, ept_misconfiguration, non_canonical };
+  enum class Kind : uint8_t {
+    exception, ept_violation, ept_misconfiguration, non_canonical, apic_access, page_log_full,
+  };
 
   Kind kind = Kind::exception;
   arch::Vector vector = arch::Vector::general_protection;

@@ -1,6 +1,7 @@
 // The instruction boundary: SDM "Prioritization of Concurrent Events", taken in its order.
 #include "emu/cpu/cpu.h"
 #include "emu/cpu/timing/count.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 #include "emu/cpu/vmx/vmx.h"
 
 namespace vitrine::emu {
@@ -83,7 +84,7 @@ bool Cpu::service_attention() {
     const bool listens = state.activity == Activity::active || state.activity == Activity::hlt;
     taken = take_init_or_sipi() || (!asleep && vmx::exits_at_boundary(*this)) ||
             (listens && take_pending_debug()) || (!asleep && take_nmi()) ||
-            (listens && take_interrupt());
+            (listens && (vmx::delivers_virtual_interrupt(*this) || take_interrupt()));
     if (taken) settle();
   }
   attention_ = false;

@@ -96,6 +96,8 @@ void Cpu::context_changed() {
   }
   context.eptp = vmx::paging_eptp(*this);
   context.ept_execute_for_user = vmx::ept_mbec(*this);
+  context.page_log = vmx::logs_pages(*this) ? this : nullptr;
+  context.apic_page = vmx::apic_page(*this);
   context.physical_bits = profile_.physical_bits;
   context.gigabyte_pages = profile_.has(arch::CpuFeature::pages_1g);
   if (context != mmu.context()) mmu.set_context(context);
@@ -107,6 +109,7 @@ void Cpu::privilege_changed() {
   const bool ac = (state.rflags_system & rflags::ac) != 0;
   mmu.set_privilege(user, ac && !user);
   mmu.set_alignment_check(user && ac && (state.cr0 & cr0::am) != 0);
+  mmu.set_watch(breakpoints_armed() && watches_data());
 }
 
 void Cpu::visit(StateVisitor& v) {
@@ -257,8 +260,7 @@ RunStop Cpu::run(const RunLimits& limits) {
     }
     const bool stepping = observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
                           (state.rflags_system & (rflags::tf | rflags::rf)) != 0 ||
-                          vmx::wants_step(*this) ||
-                          (state.dr7 & 0xFF) != 0;
+                          vmx::wants_step(*this) || breakpoints_armed();
     const uint64_t rip = state.rip();
     if (code_limited_ && rip > state.segments[arch::cs].limit) {
       deliver_exception(kGeneralProtection0);
@@ -284,8 +286,6 @@ RunStop Cpu::run(const RunLimits& limits) {
   }
 }
 
-bool Cpu::step(Block& block, uint32_t index) {
-  const Insn& insn = block.insns[index];
 /// No instruction is free, so a limit on instructions bounds the clock as well.
 bool Cpu::run_compiled(Block& block, Cycle deadline, uint64_t max_retired) {
   if (engine_ == nullptr || mode_.code_size != 8) return false;
@@ -295,6 +295,8 @@ bool Cpu::run_compiled(Block& block, Cycle deadline, uint64_t max_retired) {
   return engine_->run(*this, block, limit);
 }
 
+bool Cpu::step(Block& block, uint32_t index) {
+  const Insn& insn = block.insns[index];
   const uint64_t rip = state.rip();
   const bool trap = (state.rflags_system & rflags::tf) != 0;
   const bool resumed = (state.rflags_system & rflags::rf) != 0;
@@ -309,48 +311,25 @@ bool Cpu::run_compiled(Block& block, Cycle deadline, uint64_t max_retired) {
   if (observe_all_ && observer_ != nullptr && observer_->stop_before(*this, insn)) return false;
   if (breakpoint_hit(rip)) return true;
   const Insn copy = insn;  // the block may be dropped while its instruction runs
-  const uint64_t retired_before = state.retired;
-  execute(block, index, index + 1, false);
-  if (state.retired == retired_before) return true;
+  const bool repeats = !observe_all_ && !trap && !breakpoints_armed() && !vmx::wants_step(*this);
+  watch_hits_ = 0;
+  const Flow flow = execute(block, index, index + 1, repeats);
+  if (flow == Flow::fault || flow == Flow::exit) return true;
   // Traps and shadows of the other side of a VM entry are not this one's.
-  if (vmx.transitions != transitions) {
-    if (observe_all_ && observer_ != nullptr) observer_->retired(*this, copy, rip);
-    return true;
-  }
-  // RF that IRET has just loaded is for the instruction behind it.
-  if (resumed) state.rflags_system &= ~rflags::rf;
-  if (sti_shadow) state.sti_shadow = false;
-  if (mov_ss_shadow) state.mov_ss_shadow = false;
-  if (sti_shadow || mov_ss_shadow) attention_ = true;
-  // A software interrupt clears TF and with it its own trap (SDM "Single-Step Exception Condition").
-  const bool software_interrupt =
-      instruction_table()[copy.row].cost == CostClass::interrupt &&
-      (state.rflags_system & rflags::tf) == 0;
-  if (trap && !software_interrupt) {
-    state.pending_debug |= uint64_t{1} << 14;  // DR6.BS
-    attention_ = true;
+  if (vmx.transitions == transitions) {
+    trap_after(copy, rip, trap);
+    if (flow == Flow::again) return true;
+    // RF that IRET has just loaded is for the instruction behind it.
+    if (resumed) state.rflags_system &= ~rflags::rf;
+    if (sti_shadow) state.sti_shadow = false;
+    if (mov_ss_shadow) state.mov_ss_shadow = false;
+    if (sti_shadow || mov_ss_shadow) attention_ = true;
   }
   if (observe_all_ && observer_ != nullptr) observer_->retired(*this, copy, rip);
   return true;
 }
 
-bool Cpu::breakpoint_hit(uint64_t rip) {
-  if ((state.dr7 & 0xFF) == 0 || (state.rflags_system & rflags::rf) != 0) return false;
-  const uint64_t linear_rip = (code_base_ + rip) & linear_mask_;
-  uint64_t hits = 0;
-  for (unsigned i = 0; i < 4; ++i) {
-    const bool enabled = ((state.dr7 >> (2 * i)) & 3) != 0;
-    const bool on_execution = ((state.dr7 >> (16 + 4 * i)) & 3) == 0;
-    if (enabled && on_execution && state.dr[i] == linear_rip) hits |= uint64_t{1} << i;
-  }
-  if (hits == 0) return false;
-  fault_debug_ = hits;
-  deliver_exception(fault(arch::Vector::debug));
-  settle();
-  return true;
-}
-
-void Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
+Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
   const Insn* insn = block.insns.data() + index;
   running_ = &block;
   start_index_ = index;
@@ -371,6 +350,7 @@ void Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
   running_ = nullptr;
 
   finish(block, index, static_cast<uint32_t>(insn - block.insns.data()), flow);
+  return flow;
 }
 
 /// Iterations of a string instruction in place of rounds through run(): the same boundaries, each with
@@ -403,6 +383,8 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
   const bool inside = flow == Flow::next && !cut_ && block.valid && done < block.count;
   state.position.index = inside ? done : 0;
   if (flow == Flow::again) {
+    // SDM "Resume Flag": whatever arrives between two iterations finds RF set.
+    state.rflags_system |= rflags::rf;
     state.regs[kRipRegister] -= block.insns[done].length;
   } else if (flow == Flow::fault) {
     state.regs[kRipRegister] -= block.insns[done].length;

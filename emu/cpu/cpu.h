@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <span>
 #include <utility>
@@ -12,18 +13,18 @@
 #include "emu/cpu/block.h"
 #include "emu/cpu/build_insn.h"
 #include "emu/cpu/insn.h"
-#include "emu/cpu/observer.h"
 #include "emu/cpu/jit/code.h"
+#include "emu/cpu/observer.h"
 #include "emu/cpu/ports.h"
 #include "emu/cpu/state.h"
 #include "emu/cpu/vmx/state.h"
 #include "emu/mmu/mmu.h"
 
-namespace vitrine::emu {
 namespace vitrine::emu::jit {
 class Engine;
 }
 
+namespace vitrine::emu {
 
 /// How far Cpu::run() may go.
 struct RunLimits {
@@ -38,7 +39,7 @@ enum class RunStop : uint8_t {
   idle,       ///< HLT, shutdown or wait-for-SIPI with nothing to wake it
 };
 
-class Cpu final : public AccessClock {
+class Cpu final : public AccessClock, private PageLog {
  public:
   Cpu(uint32_t index, Bus& bus, BlockCache& blocks, CpuPorts& ports,
       const arch::CpuProfile& profile);
@@ -203,6 +204,10 @@ class Cpu final : public AccessClock {
   /// After anything that may make an interrupt, trap or shadow matter at the next boundary:
   /// IF, TF, shadows, pending NMI/INIT/SIPI, activity, interrupt lines.
   void attention() { attention_ = true; }
+  /// Any breakpoint of DR7 is enabled: every instruction is looked at.
+  bool breakpoints_armed() const { return (state.dr7 & 0xFF) != 0; }
+  /// A port was read or written (I/O breakpoints).
+  void port_accessed(uint16_t port, unsigned size);
   const DecodeMode& mode() const { return mode_; }
   ModeKey mode_key() const { return mode_key_; }
 
@@ -216,6 +221,9 @@ class Cpu final : public AccessClock {
   void charge(uint64_t cycles);
   /// The block ends after the current instruction.
   void device_accessed() override { end_block(); }
+  /// Data breakpoints, and the APIC-access page of a VM.
+  void data_accessed(Gva gva, size_t size, bool write) override;
+  Result<void, Fault> apic_access(const ApicAccess& access, void* data) override;
   /// Time-stamp counter at now(), TSC_ADJUST applied, VMX offset and scaling not.
   uint64_t tsc() const;
 
@@ -232,11 +240,17 @@ class Cpu final : public AccessClock {
   /// INT n, INT3, INTO, INT1 from a handler; RIP is already behind the instruction.
   Flow software_interrupt(const Insn& insn, uint8_t vector, EventType type);
 
+  /// RDMSR or WRMSR of a register that this processor does not have; counted, not part of the state.
+  void count_unknown_msr(uint32_t number) { ++unknown_msrs_[number]; }
+  const std::map<uint32_t, uint64_t>& unknown_msrs() const { return unknown_msrs_; }
+
   void set_observer(CpuObserver* observer, bool every_instruction) {
     observer_ = observer;
     observe_all_ = every_instruction;
   }
   CpuObserver* observer() const { return observer_; }
+  /// Runs blocks that are hot; none: the interpreter runs everything.
+  void set_engine(jit::Engine* engine) { engine_ = engine; }
 
   void visit(StateVisitor& v);
 
@@ -245,12 +259,12 @@ class Cpu final : public AccessClock {
   Mmu mmu;
 
  private:
+  friend class jit::Engine;
+
   static constexpr uint64_t kAddressMask[4] = {0xFF, 0xFFFF, 0xFFFFFFFF, ~uint64_t{0}};
 
   /// Translations are cached for canonical addresses only, so the common path needs no check here:
   /// the Mmu reports a non-canonical address when it misses, and locate_fault() names the exception.
-  /// Runs blocks that are hot; none: the interpreter runs everything.
-  void set_engine(jit::Engine* engine) { engine_ = engine; }
   Result<Gva, Fault> linear(uint8_t segment, uint64_t offset, size_t size, bool write,
                             bool checked) {
     if (checked) [[unlikely]] return checked_linear(segment, offset, size, write);
@@ -259,8 +273,6 @@ class Cpu final : public AccessClock {
   /// Ends the running block, or forgets the position in a stopped one, when its bytes are written.
   class CodeSink final : public WriteSink {
    public:
-  friend class jit::Engine;
-
     explicit CodeSink(Cpu& cpu) : cpu_(cpu) {}
     void code_written(uint64_t offset, uint64_t size) override { cpu_.code_written(offset, size); }
     void translation_written() override {}
@@ -276,13 +288,19 @@ class Cpu final : public AccessClock {
   std::unique_ptr<Block> form_block(Gva gva, Hpa hpa);
   bool form_crossing(Block& block, std::span<const std::byte> head);
   bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
-  void execute(Block& block, uint32_t index, uint32_t last, bool repeat);
+  Flow execute(Block& block, uint32_t index, uint32_t last, bool repeat);
   bool run_compiled(Block& block, Cycle deadline, uint64_t max_retired);
   Flow repeat_string(const Insn& insn);
   void finish(Block& block, uint32_t index, uint32_t done, Flow flow);
   /// One instruction with everything that is checked between instructions; false: observer stopped.
   bool step(Block& block, uint32_t index);
   bool breakpoint_hit(uint64_t rip);
+  bool watches_data() const;
+  void watch_hit(uint64_t hits);
+  /// Traps of a completed instruction or iteration; `stepped`: RFLAGS.TF was 1 when it began.
+  void trap_after(const Insn& insn, uint64_t rip, bool stepped);
+  bool page_log_full() const override;
+  void log_page(Gpa page) override;
   void take_fault(uint8_t instruction_length = 0);
   /// A fault while delivering a double fault: shutdown, or a VM exit.
   void shut_down();
@@ -327,6 +345,7 @@ class Cpu final : public AccessClock {
   uint64_t extra_cycles_ = 0;
   Fault pending_fault_;
   uint64_t fault_debug_ = 0;  ///< DR6 bits of a #DB fault being delivered
+  uint64_t watch_hits_ = 0;   ///< data and I/O breakpoints that the running instruction has met
 
   Cycle deadline_ = kNever;
   bool attention_ = true;
@@ -334,6 +353,9 @@ class Cpu final : public AccessClock {
   uint64_t bus_version_ = 0;
   CpuObserver* observer_ = nullptr;
   bool observe_all_ = false;
+  jit::Engine* engine_ = nullptr;
+  jit::Frame jit_frame_;
+  std::map<uint32_t, uint64_t> unknown_msrs_;
 };
 
 template <class T>
@@ -353,6 +375,4 @@ Result<T, Fault> Cpu::pop() {
   return value;
 }
 
-  jit::Engine* engine_ = nullptr;
-  jit::Frame jit_frame_;
 }  // namespace vitrine::emu

@@ -151,11 +151,20 @@ Result<void, Fault> write_core(Cpu& cpu, uint32_t number, uint64_t value) {
   }
 }
 
+/// The row of a register that this processor has; an access to any other is counted.
+const arch::MsrRow* find_existing(Cpu& cpu, uint32_t number) {
+  const arch::MsrRow* const row = arch::find_msr(number);
+  const bool exists = row != nullptr && row->kind != arch::MsrKind::absent &&
+                      arch::msr_exists(cpu.profile(), number);
+  if (!exists) cpu.count_unknown_msr(number);
+  return exists ? row : nullptr;
+}
+
 }  // namespace
 
 Result<uint64_t, Fault> read_msr(Cpu& cpu, uint32_t number) {
-  const arch::MsrRow* const row = arch::find_msr(number);
-  if (row == nullptr || !arch::msr_exists(cpu.profile(), number)) return Err{kGeneralProtection0};
+  const arch::MsrRow* const row = find_existing(cpu, number);
+  if (row == nullptr) return Err{kGeneralProtection0};
   switch (row->kind) {
     case arch::MsrKind::absent:
     case arch::MsrKind::command: return Err{kGeneralProtection0};
@@ -174,8 +183,8 @@ Result<uint64_t, Fault> read_msr(Cpu& cpu, uint32_t number) {
 }
 
 Result<void, Fault> write_msr(Cpu& cpu, uint32_t number, uint64_t value) {
-  const arch::MsrRow* const row = arch::find_msr(number);
-  if (row == nullptr || !arch::msr_exists(cpu.profile(), number)) return Err{kGeneralProtection0};
+  const arch::MsrRow* const row = find_existing(cpu, number);
+  if (row == nullptr) return Err{kGeneralProtection0};
   switch (row->kind) {
     case arch::MsrKind::absent:
     case arch::MsrKind::constant:

@@ -20,6 +20,8 @@ class CpuPorts {
   virtual bool interrupt_pending(uint32_t processor, Cycle now) = 0;
   /// Acknowledges it: the vector, with IRR/ISR or the 8259 updated.
   virtual std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now) = 0;
+  /// What a write of 0 to the local APIC's EOI register does (posted-interrupt processing).
+  virtual void end_interrupt(uint32_t /*processor*/, Cycle /*now*/) {}
   /// CR8 view of the task priority.
   virtual uint8_t task_priority(uint32_t processor) = 0;
   virtual void set_task_priority(uint32_t processor, uint8_t priority, Cycle now) = 0;

@@ -1,6 +1,6 @@
 # The system parts of a processor: privilege, segmentation, events and their instructions.
 target_sources(emu_cpu PRIVATE
-  boundary.cpp control_registers.cpp event_stack.cpp interrupts.cpp msr.cpp reset.cpp
+  boundary.cpp breakpoints.cpp control_registers.cpp event_stack.cpp interrupts.cpp msr.cpp reset.cpp
   segmentation.cpp state.cpp state_area.cpp task_switch.cpp
   handlers/far_return.cpp handlers/far_transfer.cpp handlers/segment.cpp
   handlers/segment_query.cpp handlers/segment_tables.cpp handlers/state_image.cpp

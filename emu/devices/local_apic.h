@@ -55,6 +55,8 @@ class LocalApic final : public Device, public LineTarget {
   bool pending() const { return ext_int_waits() || deliverable() != 0; }
   /// Takes it: the vector; none when it has gone meanwhile.
   std::optional<uint8_t> acknowledge(Cycle now);
+  /// What a write of 0 to the EOI register does.
+  void end_of_interrupt(Cycle now);
   uint8_t task_priority() const { return static_cast<uint8_t>(tpr_ >> 4); }  ///< CR8
   void set_task_priority(uint8_t cr8, Cycle now);
   /// IA32_APIC_BASE.
@@ -116,7 +118,6 @@ class LocalApic final : public Device, public LineTarget {
   void trigger(Lvt entry, Cycle now);
   void update_lints(Cycle now);
   void raise_error(uint32_t bit, Cycle now);
-  void end_of_interrupt(Cycle now);
   void send_ipi(uint64_t icr, Cycle now);
   uint32_t logical_id() const;
 

@@ -78,6 +78,7 @@ class Board final {
   bool interrupt_pending(uint32_t processor);
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now);
   void end_interrupt(uint32_t processor, Cycle now) { apics_[processor]->end_of_interrupt(now); }
+  void end_interrupt(uint32_t processor, Cycle now) { apics_[processor]->end_of_interrupt(now); }
   uint8_t task_priority(uint32_t processor);
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now);
   uint64_t apic_base(uint32_t processor) const;

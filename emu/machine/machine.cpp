@@ -227,6 +227,9 @@ std::optional<uint8_t> Machine::acknowledge_interrupt(uint32_t processor, Cycle 
 void Machine::end_interrupt(uint32_t processor, Cycle now) {
   board_.end_interrupt(processor, now);
 }
+void Machine::end_interrupt(uint32_t processor, Cycle now) {
+  board_.end_interrupt(processor, now);
+}
 uint8_t Machine::task_priority(uint32_t processor) { return board_.task_priority(processor); }
 void Machine::set_task_priority(uint32_t processor, uint8_t priority, Cycle now) {
   board_.set_task_priority(processor, priority, now);

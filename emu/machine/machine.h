@@ -94,6 +94,7 @@ class Machine final : private CpuPorts, private BoardEvents {
   bool interrupt_pending(uint32_t processor, Cycle now) override;
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now) override;
   void end_interrupt(uint32_t processor, Cycle now) override;
+  void end_interrupt(uint32_t processor, Cycle now) override;
   uint8_t task_priority(uint32_t processor) override;
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now) override;
   Result<void, Fault> set_apic_base(uint32_t processor, uint64_t value) override;

@@ -64,10 +64,21 @@ void Mmu::set_alignment_check(bool on) {
   select();
 }
 
+void Mmu::set_watch(bool on) {
+  if (on == watch_) return;
+  watch_ = on;
+  select();
+}
+
 void Mmu::select() {
-  const size_t table = alignment_check_ ? size_t{uncached} : class_of(ordinary_);
+  const size_t table = alignment_check_ || watch_ ? size_t{uncached} : class_of(ordinary_);
   data_ = bank_->data[table].data();
   fetch_ = bank_->fetch[ordinary_.user ? 0 : 1].data();
+}
+
+void Mmu::renew(Bank& bank) {
+  bank.clear();
+  bank.incarnation = ++incarnations_;
 }
 
 void Mmu::drop_all() {
@@ -76,11 +87,6 @@ void Mmu::drop_all() {
       renew(*bank);
     } else {
       bank->valid = false;
-void Mmu::renew(Bank& bank) {
-  bank.clear();
-  bank.incarnation = ++incarnations_;
-}
-
     }
   }
 }
@@ -108,6 +114,12 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   if (!t) {
     fault_address_ = gva;
     return Err{t.error()};
+  }
+  if (virtualised(t->hpa)) [[unlikely]] {
+    if (!request.fetch) return t->hpa;
+    const auto refused = clock_.apic_access(
+        {t->hpa.value & kPageMask, 1, ApicAccess::Use::fetch}, nullptr);
+    return Err{refused.error()};
   }
   const BusRange& range = bus_.find(t->hpa);
   const bool readable = range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom;
@@ -200,12 +212,17 @@ Result<void, Fault> Mmu::read_bytes(Gva gva, void* out, size_t size, AccessReque
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
   auto* const at = static_cast<std::byte*>(out);
+  note(gva, size, false);
   if (first == size) {
+    if (virtualised(*low)) [[unlikely]] {
+      return clock_.apic_access({low->value & kPageMask, size, ApicAccess::Use::read}, out);
+    }
     read_physical(*low, at, size);
     return {};
   }
   const auto high = translate(next_page(gva, first), request);
   if (!high) return Err{high.error()};
+  if (const auto r = refuse_split(*low, *high, size, ApicAccess::Use::read); !r) return r;
   read_physical(*low, at, first);
   read_physical(*high, at + first, size - first);
   return {};
@@ -219,12 +236,15 @@ Result<void, Fault> Mmu::write_bytes(Gva gva, const void* in, size_t size,
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
   const auto* const at = static_cast<const std::byte*>(in);
+  note(gva, size, true);
   if (first == size) {
+    if (virtualised(*low)) [[unlikely]] return write_apic(*low, in, size);
     write_physical(*low, at, size);
     return {};
   }
   const auto high = translate(next_page(gva, first), request);
   if (!high) return Err{high.error()};
+  if (const auto r = refuse_split(*low, *high, size, ApicAccess::Use::write); !r) return r;
   write_physical(*low, at, first);
   write_physical(*high, at + first, size - first);
   return {};
@@ -249,11 +269,16 @@ Result<void, Fault> Mmu::begin_modify_slow(Gva gva, void* out, size_t size) {
   const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
+  note(gva, size, true);
+  modify_host_ = nullptr;
   modify_parts_ = {ModifyPart{*low, first}, ModifyPart{}};
   if (first != size) {
     const auto high = translate(next_page(gva, first), request);
     if (!high) return Err{high.error()};
+    if (const auto r = refuse_split(*low, *high, size, ApicAccess::Use::modify); !r) return r;
     modify_parts_[1] = ModifyPart{*high, size - first};
+  } else if (virtualised(*low)) [[unlikely]] {
+    return clock_.apic_access({low->value & kPageMask, size, ApicAccess::Use::modify}, out);
   }
   auto* at = static_cast<std::byte*>(out);
   for (const ModifyPart& part : modify_parts_) {
@@ -261,8 +286,21 @@ Result<void, Fault> Mmu::begin_modify_slow(Gva gva, void* out, size_t size) {
     read_physical(part.hpa, at, part.size);
     at += part.size;
   }
-  modify_host_ = nullptr;
   return {};
+}
+
+/// An access that reaches the APIC-access page with one half only is never virtualised.
+Result<void, Fault> Mmu::refuse_split(Hpa low, Hpa high, size_t size, ApicAccess::Use use) {
+  for (const Hpa half : {low, high}) {
+    if (virtualised(half)) return clock_.apic_access({half.value & kPageMask, size + 8, use}, nullptr);
+  }
+  return {};
+}
+
+Result<void, Fault> Mmu::write_apic(Hpa hpa, const void* in, size_t size) {
+  std::array<std::byte, 64> copy{};
+  std::memcpy(copy.data(), in, std::min(size, copy.size()));
+  return clock_.apic_access({hpa.value & kPageMask, size, ApicAccess::Use::write}, copy.data());
 }
 
 void Mmu::commit_slow(const void* in, size_t size) {
@@ -270,7 +308,12 @@ void Mmu::commit_slow(const void* in, size_t size) {
   size_t done = 0;
   for (const ModifyPart& part : modify_parts_) {
     if (part.size == 0) continue;
-    write_physical(part.hpa, at, part.size);
+    if (virtualised(part.hpa)) [[unlikely]] {
+      const auto written = write_apic(part.hpa, at, part.size);
+      require(static_cast<bool>(written), "begin_modify() asked whether the write is virtualised");
+    } else {
+      write_physical(part.hpa, at, part.size);
+    }
     at += part.size;
     done += part.size;
   }

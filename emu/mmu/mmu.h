@@ -11,6 +11,14 @@
 
 namespace vitrine::emu {
 
+/// What reaches the APIC-access page of a VM (PagingContext::apic_page).
+struct ApicAccess {
+  enum class Use : uint8_t { read, write, modify, fetch };
+  uint64_t offset = 0;  ///< in the page
+  size_t size = 0;
+  Use use = Use::read;
+};
+
 /// What the Mmu asks of its processor.
 class AccessClock {
  public:
@@ -19,6 +27,12 @@ class AccessClock {
   virtual Cycle now() const = 0;
   /// A device was touched: the block ends after this instruction.
   virtual void device_accessed() = 0;
+  /// Data was read or written, told while Mmu::set_watch() is on.
+  virtual void data_accessed(Gva, size_t, bool /*write*/) {}
+  /// The APIC-access page was reached: gives or takes `data`, or fails with Fault::Kind::apic_access.
+  virtual Result<void, Fault> apic_access(const ApicAccess&, void* /*data*/) {
+    return Err{Fault{Fault::Kind::apic_access}};
+  }
 };
 
 /// Cached translations are always coherent: every table line a cached translation was derived from is
@@ -37,6 +51,8 @@ class Mmu {
   void set_privilege(bool user, bool smap_suspended);
   /// CR0.AM && EFLAGS.AC && CPL 3: every access is checked for alignment on the slow path.
   void set_alignment_check(bool on);
+  /// Data breakpoints: every access is told to the processor on the slow path.
+  void set_watch(bool on);
 
   /// Ordinary data accesses with the rights of set_privilege(). `gva` is canonical.
   template <class T>
@@ -121,9 +137,16 @@ class Mmu {
 
   /// Reads and writes of guest-physical memory by the processor itself (VMCS, virtual-APIC page…).
   Bus& bus() { return bus_; }
+  const Bus& bus() const { return bus_; }
   const EptFault& ept_fault() const { return ept_fault_; }
   /// The address that CR2 takes when the last fault was a #PF.
   Gva fault_address() const { return fault_address_; }
+
+  /// For compiled code, which looks into them itself: where the pointer to the cached translations of
+  /// ordinary accesses is.
+  const void* ordinary_translations() const { return &data_; }
+  /// Changes when what is known of the current context is forgotten; no two contexts share one.
+  uint64_t incarnation() const { return bank_->incarnation; }
 
   void drop_all();
   /// Forgets cached write rights to one page of RAM, in every bank.
@@ -142,12 +165,6 @@ class Mmu {
     uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
   };
   struct FetchEntry {
-  /// For compiled code, which looks into them itself: where the pointer to the cached translations of
-  /// ordinary accesses is.
-  const void* ordinary_translations() const { return &data_; }
-  /// Changes when what is known of the current context is forgotten; no two contexts share one.
-  uint64_t incarnation() const { return bank_->incarnation; }
-
     uint64_t tag = kNoTag;
     Hpa page;
   };
@@ -155,6 +172,7 @@ class Mmu {
   enum Class : uint8_t { user, supervisor, supervisor_ac, uncached, kClasses };
   struct Bank {
     PagingContext context;
+    uint64_t incarnation = 0;
     bool valid = false;
     uint64_t last_used = 0;
     std::array<std::array<Entry, kEntries>, kClasses> data;
@@ -172,14 +190,20 @@ class Mmu {
   Result<void, Fault> begin_modify_slow(Gva gva, void* out, size_t size);
   void commit_slow(const void* in, size_t size);
   Result<Hpa, Fault> translate_fetch_slow(Gva gva);
-    uint64_t incarnation = 0;
   /// Walks, fills the bank when the page is plain RAM, and returns where the byte lies.
   Result<Hpa, Fault> translate(Gva gva, AccessRequest request);
   Result<void, Fault> check_alignment(Gva gva, size_t size) const;
   void read_physical(Hpa hpa, std::byte* out, size_t size);
   void write_physical(Hpa hpa, const std::byte* in, size_t size);
   void select();
+  void renew(Bank& bank);
   Gva next_page(Gva gva, size_t distance) const;
+  Result<void, Fault> refuse_split(Hpa low, Hpa high, size_t size, ApicAccess::Use use);
+  Result<void, Fault> write_apic(Hpa hpa, const void* in, size_t size);
+  bool virtualised(Hpa hpa) const { return (hpa.value & ~kPageMask) == context_.apic_page; }
+  void note(Gva gva, size_t size, bool write) {
+    if (watch_) clock_.data_accessed(gva, size, write);
+  }
 
   /// Keeps this processor's cached translations coherent with memory.
   class Sink final : public WriteSink {
@@ -196,15 +220,16 @@ class Mmu {
   Bus& bus_;
   AccessClock& clock_;
   uint32_t processor_;
-  void renew(Bank& bank);
   PagingContext context_;
   AccessRequest ordinary_{};
   bool alignment_check_ = false;
+  bool watch_ = false;
   Entry* data_ = nullptr;
   FetchEntry* fetch_ = nullptr;
   std::vector<std::unique_ptr<Bank>> banks_;
   Bank* bank_ = nullptr;
   uint64_t use_counter_ = 0;
+  uint64_t incarnations_ = 0;
   Sink sink_;
 
   std::byte* modify_host_ = nullptr;
@@ -219,4 +244,3 @@ class Mmu {
 };
 
 }  // namespace vitrine::emu
-  uint64_t incarnations_ = 0;

@@ -141,23 +141,26 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
   if (c.eptp == 0) return Translation{Hpa{gpa.value}, gpa, uint64_t{1} << 30, true};
   namespace ept = arch::ept;
   const bool use_ad = arch::Eptp{c.eptp}.accessed_dirty();
-  const auto violation = [&](uint64_t rights_seen) {
+  const auto violation = [&](uint64_t rights_seen, uint64_t entry) {
     uint64_t q = (request.fetch ? 4 : request.write ? 2 : 1) | (rights_seen & 7) << 3;
     if (c.ept_execute_for_user && (rights_seen & ept::execute_user) != 0) q |= 1u << 6;
     if (ept_fault != nullptr) {
       ept_fault->gpa = gpa;
+      ept_fault->gva_valid = false;
       ept_fault->qualification = q;
+      ept_fault->convertible = (entry & ept::suppress_ve) == 0;
     }
     return Err{Fault{Fault::Kind::ept_violation}};
   };
   const auto misconfiguration = [&] {
     if (ept_fault != nullptr) {
       ept_fault->gpa = gpa;
+      ept_fault->gva_valid = false;
       ept_fault->qualification = 0;
     }
     return Err{Fault{Fault::Kind::ept_misconfiguration}};
   };
-  if ((gpa.value >> 48) != 0) return violation(0);
+  if ((gpa.value >> 48) != 0) return violation(0, ept::suppress_ve);
 
   std::array<Hpa, 5> entry_at{};
   std::array<uint64_t, 5> entries{};
@@ -170,7 +173,7 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
     const uint64_t entry = read_entry(bus, entry_at[static_cast<size_t>(level)], 8, request.peek);
     entries[static_cast<size_t>(level)] = entry;
     const uint64_t present_mask = c.ept_execute_for_user ? 7 | ept::execute_user : 7;
-    if ((entry & present_mask) == 0) return violation(0);
+    if ((entry & present_mask) == 0) return violation(0, entry);
     const bool leaf = level == 1 || ((level == 2 || level == 3) && (entry & ept::large) != 0);
     if (misconfigured(c, entry, level, leaf)) return misconfiguration();
     rights &= entry;
@@ -181,7 +184,17 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
       c.ept_execute_for_user && request.user ? ept::execute_user : ept::execute;
   const uint64_t needed = (request.fetch ? execute_bit : ept::read) |
                           (request.write ? ept::write : 0);
-  if ((rights & needed) != needed) return violation(rights);
+  const uint64_t leaf = entries[static_cast<size_t>(level)];
+  if ((rights & needed) != needed) return violation(rights, leaf);
+  const bool logged = use_ad && request.write && !request.peek && c.page_log != nullptr &&
+                      (leaf & ept::dirty) == 0;
+  if (logged && c.page_log->page_log_full()) {
+    if (ept_fault != nullptr) {
+      ept_fault->gpa = gpa;
+      ept_fault->gva_valid = false;
+    }
+    return Err{Fault{Fault::Kind::page_log_full}};
+  }
 
   const uint64_t size = uint64_t{1} << (12 + 9 * (level - 1));
   bool dirty = true;
@@ -196,6 +209,7 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
       }
     }
     dirty = (entries[static_cast<size_t>(level)] & ept::dirty) != 0;
+    if (logged) c.page_log->log_page(gpa & ~kPageMask);
   }
   const uint64_t base = entries[static_cast<size_t>(level)] & physical_mask(c) & ~(size - 1);
   return Translation{Hpa{base | (gpa.value & (size - 1))}, gpa, size,
@@ -204,9 +218,12 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
 
 Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, AccessRequest request,
                                 EptFault* ept_fault) {
-  const auto finish = [&](Gpa gpa, uint64_t size, bool dirty) -> Result<Translation, Fault> {
+  const auto finish = [&](Gpa gpa, uint64_t size, bool dirty,
+                          bool user_address) -> Result<Translation, Fault> {
     if (c.eptp == 0) return Translation{Hpa{gpa.value}, gpa, size, dirty};
-    const auto t = walk_ept(bus, c, gpa, request, ept_fault);
+    AccessRequest access = request;
+    access.user = user_address;
+    const auto t = walk_ept(bus, c, gpa, access, ept_fault);
     if (!t) {
       if (ept_fault != nullptr) {
         ept_fault->gva = gva;
@@ -217,7 +234,8 @@ Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, Acces
     }
     return Translation{t->hpa, gpa, size < t->page_size ? size : t->page_size, dirty && t->dirty};
   };
-  if ((c.cr0 & pg) == 0) return finish(Gpa{gva.value}, uint64_t{1} << 30, true);
+  // SDM "EPT Violations": without paging every linear address is a user-mode one.
+  if ((c.cr0 & pg) == 0) return finish(Gpa{gva.value}, uint64_t{1} << 30, true, true);
 
   // Guest table accesses go through EPT as reads, or as writes when EPT keeps A/D bits.
   const bool tables_written = c.eptp != 0 && arch::Eptp{c.eptp}.accessed_dirty();
@@ -300,7 +318,7 @@ Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, Acces
   }
   // A write translation may be cached when a write needs nothing more from the tables.
   const bool dirty = (entries[leaf_at] & kDirty) != 0;
-  return finish(Gpa{page_base | (gva.value & (page_size - 1))}, page_size, dirty);
+  return finish(Gpa{page_base | (gva.value & (page_size - 1))}, page_size, dirty, rights.user);
 }
 
 Result<std::array<uint64_t, 4>, Fault> load_pdptes(Bus& bus, const PagingContext& c,

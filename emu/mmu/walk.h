@@ -10,6 +10,16 @@
 
 namespace vitrine::emu {
 
+/// SDM "Page-Modification Logging": told of each guest-physical page whose D bit EPT sets.
+class PageLog {
+ public:
+  virtual ~PageLog() = default;
+  virtual bool page_log_full() const = 0;
+  virtual void log_page(Gpa page) = 0;
+};
+
+inline constexpr uint64_t kNoApicPage = ~uint64_t{0};
+
 /// Everything a translation depends on besides the tables in memory.
 struct PagingContext {
   uint64_t cr0 = 0;
@@ -19,6 +29,8 @@ struct PagingContext {
   std::array<uint64_t, 4> pdpte{};   ///< PAE: as loaded by MOV CR3 or VM entry
   uint64_t eptp = 0;                 ///< 0: no EPT
   bool ept_execute_for_user = false; ///< mode-based execute control for EPT
+  PageLog* page_log = nullptr;       ///< of writes under EPT with A/D bits
+  uint64_t apic_page = kNoApicPage;  ///< the APIC-access page of a VM, which is never cached
   uint8_t physical_bits = 46;        ///< MAXPHYADDR of the profile
   bool gigabyte_pages = true;
 
@@ -29,7 +41,9 @@ struct PagingContext {
 struct AccessRequest {
   bool write = false;
   bool fetch = false;
-  bool user = false;           ///< CPL 3, unless the access is an implicit supervisor access
+  /// CPL 3, unless the access is an implicit supervisor access. For walk_ept() alone: the linear
+  /// address is a user-mode one.
+  bool user = false;
   bool smap_suspended = false; ///< explicit supervisor access with EFLAGS.AC = 1
   bool peek = false;           ///< look only: set no A/D bits, mark nothing
 };
@@ -40,6 +54,7 @@ struct EptFault {
   Gva gva;
   bool gva_valid = false;
   uint64_t qualification = 0;
+  bool convertible = false;  ///< into #VE: the entry's "suppress #VE" is 0
 };
 
 struct Translation {

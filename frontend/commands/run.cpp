@@ -176,6 +176,12 @@ class Run {
         out["unknown_msrs"].push_back({{"processor", i}, {"msr", hex(number, 8)}, {"count", count}});
       }
     }
+    out["unknown_msrs"] = nlohmann::ordered_json::array();
+    for (uint32_t i = 0; i < machine.processors(); ++i) {
+      for (const auto& [number, count] : machine.cpu(i).unknown_msrs()) {
+        out["unknown_msrs"].push_back({{"processor", i}, {"msr", hex(number, 8)}, {"count", count}});
+      }
+    }
     out["hypercalls"] = nlohmann::ordered_json::array();
     for (const HypercallEvent& call : recorder_.hypercalls()) {
       out["hypercalls"].push_back(json(call));

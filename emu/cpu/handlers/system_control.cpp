@@ -2,6 +2,7 @@
 #include "emu/cpu/control_registers.h"
 
 #include "emu/cpu/handlers/system.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 
 namespace vitrine::emu {
 
@@ -20,6 +21,7 @@ void set_gpr(Cpu& cpu, uint8_t offset, uint64_t value) {
 
 Result<void, Fault> write_cr8(Cpu& cpu, uint64_t value) {
   if (value > 15) return Err{kGeneralProtection0};
+  if (vmx::write_virtual_tpr(cpu, value) != vmx::Virtualised::no) return {};
   cpu.ports().set_task_priority(cpu.index(), static_cast<uint8_t>(value), cpu.now());
   cpu.attention();
   return {};
@@ -109,6 +111,7 @@ Flow mov_to_debug(Cpu& cpu, const Insn& insn) {
     s.dr6 = (value & kDr6Writable) | kDr6Fixed;
   } else {
     s.dr7 = (value & kDr7Writable) | kDr7Fixed;
+    cpu.privilege_changed();
   }
   return Flow::branch;
 }

@@ -2,6 +2,7 @@
 #include "emu/arch/cpuid_profile.h"
 #include "emu/cpu/handlers/system.h"
 #include "emu/cpu/msr.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 
 namespace vitrine::emu {
 
@@ -14,6 +15,11 @@ Flow rdmsr(Cpu& cpu, const Insn& insn) {
   if (!supervisor(cpu)) return cpu.raise(kGeneralProtection0);
   const uint32_t number = cpu.reg<uint32_t>(at::rcx);
   if (vmx::exits_on_rdmsr(cpu, insn, number)) return Flow::exit;
+  uint64_t virtual_value = 0;
+  if (vmx::read_virtual_msr(cpu, number, virtual_value) == vmx::Virtualised::done) {
+    set_edx_eax(cpu, virtual_value);
+    return Flow::branch;
+  }
   const auto value = read_msr(cpu, number);
   if (!value) return cpu.raise(value.error());
   set_edx_eax(cpu, *value);
@@ -25,6 +31,11 @@ Flow wrmsr(Cpu& cpu, const Insn& insn) {
   if (!supervisor(cpu)) return cpu.raise(kGeneralProtection0);
   const uint32_t number = cpu.reg<uint32_t>(at::rcx);
   if (vmx::exits_on_wrmsr(cpu, insn, number)) return Flow::exit;
+  switch (vmx::write_virtual_msr(cpu, number, edx_eax(cpu))) {
+    case vmx::Virtualised::general_protection: return cpu.raise(kGeneralProtection0);
+    case vmx::Virtualised::done: return Flow::branch;
+    case vmx::Virtualised::no: break;
+  }
   const auto written = write_msr(cpu, number, edx_eax(cpu));
   if (!written) return cpu.raise(written.error());
   cpu.attention();

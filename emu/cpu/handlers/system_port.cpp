@@ -33,10 +33,12 @@ Result<void, Fault> port_permitted(Cpu& cpu, uint16_t port, unsigned size) {
 
 uint64_t read_port(Cpu& cpu, uint16_t port, unsigned size) {
   cpu.device_accessed();
+  cpu.port_accessed(port, size);
   return cpu.bus().read_port(port, size, BusAccess{cpu.now(), cpu.index()});
 }
 void write_port(Cpu& cpu, uint16_t port, unsigned size, uint64_t value) {
   cpu.device_accessed();
+  cpu.port_accessed(port, size);
   cpu.bus().write_port(port, size, value, BusAccess{cpu.now(), cpu.index()});
 }
 

@@ -3,6 +3,7 @@
 #include "emu/cpu/timing/count.h"
 #include "emu/cpu/vmx/controls.h"
 #include "emu/cpu/vmx/transitions.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 #include "emu/cpu/vmx/vmx.h"
 #include "emu/mmu/walk.h"
 
@@ -186,6 +187,7 @@ EntryResult vm_entry(Cpu& cpu) {
   cpu.charge(timing::kEventCosts.vm_entry);
   start_preemption_timer(cpu);
   if (cpu.observer() != nullptr) cpu.observer()->vm_entry(cpu);
+  enter_virtual_apic(cpu);
   inject(cpu);
   return EntryResult::entered;
 }

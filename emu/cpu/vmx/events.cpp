@@ -1,7 +1,9 @@
 // Exceptions, interrupts and boundaries that cause VM exits (SDM "Other Causes of VM Exits").
+#include "emu/arch/ept.h"
 #include "emu/cpu/cpu.h"
 #include "emu/cpu/vmx/controls.h"
 #include "emu/cpu/vmx/transitions.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 #include "emu/cpu/vmx/vmx.h"
 
 namespace vitrine::emu::vmx {
@@ -46,6 +48,35 @@ bool monitor_trap_due(Cpu& cpu) {
 
 bool preemption_timer_due(const Cpu& cpu) {
   return cpu.state.activity != Activity::wait_for_sipi && cpu.now() >= cpu.vmx.preemption_deadline;
+}
+
+/// SDM "Convertible EPT Violations" and "Virtualization-Exception Information".
+bool becomes_exception(Cpu& cpu, const EptFault& ept) {
+  const Vmcs& v = cpu.vmx.vmcs;
+  if (!secondary_on(v, secondary::ept_violation_ve) || !ept.convertible) return false;
+  if (!cpu.state.protected_mode()) return false;
+  struct Information {
+    uint32_t reason;
+    uint32_t busy;
+    uint64_t qualification;
+    uint64_t linear;
+    uint64_t physical;
+    uint16_t eptp_index;
+  };
+  constexpr size_t kBytes = 34;
+  const Hpa address{v[Field::virtualization_exception_address]};
+  Information information{};
+  cpu.bus().read_block(address, std::as_writable_bytes(std::span{&information, 1}).first(kBytes));
+  if (information.busy != 0) return false;
+  information = {static_cast<uint32_t>(ExitReason::ept_violation),
+                 0xFFFFFFFF,
+                 ept.qualification,
+                 ept.gva_valid ? ept.gva.value : 0,
+                 ept.gpa.value,
+                 static_cast<uint16_t>(v[Field::eptp_index])};
+  cpu.bus().write_block(address, std::as_bytes(std::span{&information, 1}).first(kBytes));
+  cpu.deliver_exception(emu::fault(Vector::virtualization));
+  return true;
 }
 
 bool plain_exit(Cpu& cpu, ExitReason reason) {
@@ -111,6 +142,7 @@ bool exits_on_external_interrupt(Cpu& cpu) {
   if (exit_on(cpu.vmx.vmcs, exit_control::acknowledge_interrupt)) {
     const auto vector = cpu.ports().acknowledge_interrupt(cpu.index(), cpu.now());
     if (!vector) return false;
+    if (consumes_posted_interrupt(cpu, *vector)) return true;
     exit.interruption = InterruptionInfo::make(EventType::external_interrupt, *vector, false);
   }
   vm_exit(cpu, exit);
@@ -154,6 +186,7 @@ bool exits_at_boundary(Cpu& cpu) {
   if (!cpu.vmx.nonroot) return false;
   CpuState& s = cpu.state;
   const Vmcs& v = cpu.vmx.vmcs;
+  if (exits_behind_apic_operation(cpu)) return true;
   if (monitor_trap_due(cpu)) return plain_exit(cpu, ExitReason::monitor_trap_flag);
   if (s.pending_debug != 0 && !s.mov_ss_shadow) return false;
   if (preemption_timer_due(cpu)) return plain_exit(cpu, ExitReason::preemption_timer);
@@ -172,15 +205,32 @@ bool exits_at_boundary(Cpu& cpu) {
 
 void exit_on_ept_fault(Cpu& cpu, const Fault& fault, uint8_t instruction_length) {
   const EptFault& ept = cpu.mmu.ept_fault();
-  const bool misconfigured = fault.kind == Fault::Kind::ept_misconfiguration;
-  Exit exit{misconfigured ? ExitReason::ept_misconfiguration : ExitReason::ept_violation};
-  exit.qualification = misconfigured ? 0 : ept.qualification;
-  exit.guest_physical_address = ept.gpa.value;
+  const bool delivering = cpu.vmx.vectoring.information != 0;
+  const uint64_t from_iret =
+      !delivering && cpu.vmx.iret_unblocked_nmi ? arch::ept_violation::nmi_unblocking : 0;
+  Exit exit{};
   exit.instruction_length = instruction_length;
-  if (ept.gva_valid) exit.guest_linear_address = ept.gva.value;
-  if (cpu.vmx.vectoring.information == 0) {
-    exit.resume = Exit::Resume::set;
-    if (!misconfigured && cpu.vmx.iret_unblocked_nmi) exit.qualification |= 1u << 12;
+  if (!delivering) exit.resume = Exit::Resume::set;
+  switch (fault.kind) {
+    case Fault::Kind::apic_access:
+      exit.reason = ExitReason::apic_access;
+      exit.qualification = cpu.vmx.apic_access;
+      break;
+    case Fault::Kind::page_log_full:
+      exit.reason = ExitReason::pml_full;
+      exit.qualification = from_iret;
+      break;
+    case Fault::Kind::ept_misconfiguration:
+      exit.reason = ExitReason::ept_misconfiguration;
+      exit.guest_physical_address = ept.gpa.value;
+      break;
+    default:
+      if (!delivering && becomes_exception(cpu, ept)) return;
+      exit.reason = ExitReason::ept_violation;
+      exit.qualification = ept.qualification | from_iret;
+      exit.guest_physical_address = ept.gpa.value;
+      if (ept.gva_valid) exit.guest_linear_address = ept.gva.value;
+      break;
   }
   vm_exit(cpu, exit);
 }
@@ -200,6 +250,13 @@ uint64_t paging_eptp(const Cpu& cpu) {
 }
 
 bool ept_mbec(const Cpu& cpu) { return guest_secondary(cpu.vmx, secondary::mode_based_execute); }
+
+bool logs_pages(const Cpu& cpu) { return guest_secondary(cpu.vmx, secondary::enable_pml); }
+
+uint64_t apic_page(const Cpu& cpu) {
+  const bool on = guest_secondary(cpu.vmx, secondary::virtualize_apic_accesses);
+  return on ? cpu.vmx.vmcs[Field::apic_access_address] : kNoApicPage;
+}
 
 void begin_vectoring(Cpu& cpu, uint32_t interruption_information, uint32_t error_code,
                      uint32_t instruction_length) {

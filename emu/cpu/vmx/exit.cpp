@@ -200,6 +200,8 @@ void load_host_state(Cpu& cpu) {
   cpu.vmx.nonroot = false;
   cpu.vmx.vectoring = {};
   cpu.vmx.preemption_deadline = kNever;
+  cpu.vmx.virtual_interrupt = false;
+  cpu.vmx.after_apic = State::AfterApic::none;
   if (!load_host_pdptes(cpu)) {
     vmx_abort(cpu, arch::VmxAbort::host_pdpte_check);
     return;

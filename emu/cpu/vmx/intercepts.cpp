@@ -9,6 +9,7 @@
 #include "emu/cpu/vmx/controls.h"
 #include "emu/cpu/vmx/operand_info.h"
 #include "emu/cpu/vmx/transitions.h"
+#include "emu/cpu/vmx/virtual_apic.h"
 #include "emu/cpu/vmx/vmx.h"
 
 namespace vitrine::emu::vmx {
@@ -241,7 +242,10 @@ bool exits_on_cr_read(Cpu& cpu, const Insn& insn, unsigned cr, unsigned gpr, uin
     case 4:
       value = (value & ~v[Field::cr4_mask]) | (v[Field::cr4_shadow] & v[Field::cr4_mask]);
       break;
-    case 8: leaves = primary_on(v, primary::cr8_store_exiting); break;
+    case 8:
+      leaves = primary_on(v, primary::cr8_store_exiting);
+      if (!leaves) read_virtual_tpr(cpu, value);
+      break;
     default: break;
   }
   if (!leaves) return false;

@@ -102,10 +102,16 @@ struct State {
   BoundaryMark mark;
   uint64_t first_pause = 0;  ///< PAUSE loop: TSC of its first and its latest PAUSE; 0 before any
   uint64_t last_pause = 0;
+  bool virtual_interrupt = false;  ///< recognised and not yet delivered
+  /// What the boundary behind the running instruction owes to the virtual APIC.
+  enum class AfterApic : uint8_t { none, written, tpr_below_threshold, virtualized_eoi, apic_write };
+  AfterApic after_apic = AfterApic::none;
+  uint16_t after_apic_value = 0;  ///< offset in the page, or vector
 
   // Live within one instruction only; not part of snapshots.
   bool iret_unblocked_nmi = false;  ///< the IRET being executed has ended blocking by NMI
   uint64_t transitions = 0;         ///< VM entries and exits so far
+  uint64_t apic_access = 0;         ///< exit qualification of Fault::Kind::apic_access
 
   void visit(StateVisitor& v) {
     v.field("on", on);
@@ -126,6 +132,9 @@ struct State {
     v.leave();
     v.field("first_pause", first_pause);
     v.field("last_pause", last_pause);
+    v.field("virtual_interrupt", virtual_interrupt);
+    v.field("after_apic", after_apic);
+    v.field("after_apic_value", after_apic_value);
   }
 };
 

@@ -97,6 +97,10 @@ inline bool nonroot(const State& state) { return state.nonroot; }
 uint64_t paging_eptp(const Cpu& cpu);
 /// Mode-based execute control for EPT is on.
 bool ept_mbec(const Cpu& cpu);
+/// Page-modification logging is on.
+bool logs_pages(const Cpu& cpu);
+/// The physical page whose accesses are virtualised; kNoApicPage without one.
+uint64_t apic_page(const Cpu& cpu);
 
 /// Marks the vectoring event that an exit during delivery reports as IDT-vectoring information;
 /// ended by `end_vectoring`.

@@ -24,7 +24,9 @@ class QuietPorts : public CpuPorts {
  public:
   std::optional<uint8_t> pending;
   uint8_t priority = 0;
+  unsigned ended = 0;
 
+  void end_interrupt(uint32_t, Cycle) override { ++ended; }
   bool interrupt_pending(uint32_t, Cycle) override { return pending.has_value(); }
   std::optional<uint8_t> acknowledge_interrupt(uint32_t, Cycle) override {
     const auto vector = pending;
