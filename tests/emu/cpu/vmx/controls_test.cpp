@@ -10,7 +10,7 @@ using namespace vitrine::emu::vmx;
 
 TEST_CASE("Every control that may be 1 is tested in both settings", "[vmx]") {
   // Where: E events_test, I intercepts_test, T transitions_test, X instructions_test, G
-  // micro_guest_test, C this file. Adding a control to the table without a line here fails.
+  // micro_guest_test, A virtual_apic_test, P ept_features_test, C this file. Adding a control to the table without a line here fails.
   const std::set<std::string> tested = {
       "External-interrupt exiting",       // E
       "NMI exiting",                      // E
@@ -61,6 +61,15 @@ TEST_CASE("Every control that may be 1 is tested in both settings", "[vmx]") {
       "Load debug controls",              // T
       "IA-32e mode guest",                // T
       "EPTP switching",                   // X
+      "Process posted interrupts",        // A
+      "Use TPR shadow",                   // A
+      "Virtualize APIC accesses",         // A
+      "Virtualize x2APIC mode",           // A
+      "APIC-register virtualization",     // A
+      "Virtual-interrupt delivery",       // A
+      "Enable PML",                       // P
+      "EPT-violation #VE",                // P
+      "Mode-based execute control",       // P
   };
   for (const arch::ControlRow& row : arch::kControls) {
     if (row.setting == arch::Setting::absent) continue;
