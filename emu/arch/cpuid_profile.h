@@ -71,7 +71,7 @@ inline constexpr uint64_t avx = bit(2);
 // clang-format off
 inline constexpr auto kFeatures = std::to_array<FeatureRow>({
     {CpuFeature::fpu,          "FPU",          1, 0, CpuidRegister::edx,  0, Shown::skylake_sp, true},
-    {CpuFeature::vme,          "VME",          1, 0, CpuidRegister::edx,  1, Shown::skylake_sp, false, cr4::vme | cr4::pvi},
+    {CpuFeature::vme,          "VME",          1, 0, CpuidRegister::edx,  1, Shown::skylake_sp, true, cr4::vme | cr4::pvi},
     {CpuFeature::de,           "DE",           1, 0, CpuidRegister::edx,  2, Shown::skylake_sp, true,  cr4::de},
     {CpuFeature::pse,          "PSE",          1, 0, CpuidRegister::edx,  3, Shown::skylake_sp, true,  cr4::pse},
     {CpuFeature::tsc,          "TSC",          1, 0, CpuidRegister::edx,  4, Shown::skylake_sp, true,  cr4::tsd},

@@ -1,6 +1,7 @@
 // Far RET and IRET: returns to the same or an outer level, in every mode.
 #include "emu/cpu/handlers/far.h"
 #include "emu/cpu/handlers/system.h"
+#include "emu/cpu/handlers/virtual_interrupts.h"
 #include "emu/cpu/segmentation.h"
 #include "emu/cpu/task_switch.h"
 
@@ -135,14 +136,20 @@ void load_flags(CpuState& s, uint64_t image, unsigned width, unsigned cpl) {
 Flow iret_real(Cpu& cpu, unsigned width) {
   CpuState& s = cpu.state;
   const auto iopl = static_cast<unsigned>((s.rflags_system & rflags::iopl) >> 12);
-  if (s.v8086() && iopl < 3) return cpu.raise(kGeneralProtection0);
+  const bool shown = width == 2 && virtual_flags(cpu);
+  if (s.v8086() && iopl < 3 && !shown) return cpu.raise(kGeneralProtection0);
   FrameReader frame(cpu, width);
   const uint64_t rip = frame.next();
   const auto selector = static_cast<uint16_t>(frame.next());
   const uint64_t image = frame.next();
   if (frame.failed()) return cpu.raise(frame.fault());
   if (rip > s.segments[arch::cs].limit) return cpu.raise(kGeneralProtection0);
+  if (shown && !virtual_flags_allow(cpu, image)) return cpu.raise(kGeneralProtection0);
   cpu.set_stack_pointer(s.regs[arch::rsp] + frame.used());
+  if (shown) {
+    load_virtual_flags(s, image);
+    return go_real(cpu, {rip, selector});
+  }
   const uint64_t kept_iopl = s.rflags_system & rflags::iopl;
   load_flags(s, image, width, s.v8086() ? 3 : 0);
   if (s.v8086()) s.rflags_system = (s.rflags_system & ~rflags::iopl) | kept_iopl | rflags::vm;

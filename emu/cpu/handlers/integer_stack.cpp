@@ -1,5 +1,6 @@
 // The stack: PUSH, POP, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE.
 #include "emu/cpu/handlers/forms.h"
+#include "emu/cpu/handlers/virtual_interrupts.h"
 
 namespace vitrine::emu {
 
@@ -124,8 +125,9 @@ bool flags_protected(const Cpu& cpu) {
 // PUSHF, PUSHFD, PUSHFQ: the image has VM and RF clear
 template <class T>
 Flow pushf(Cpu& cpu, const Insn&) {
-  if (flags_protected(cpu)) return cpu.raise(kGeneralProtection0);
-  const uint64_t image = cpu.state.rflags() & ~(arch::rflags::vm | arch::rflags::rf);
+  const bool shown = sizeof(T) == 2 && virtual_flags(cpu);
+  if (flags_protected(cpu) && !shown) return cpu.raise(kGeneralProtection0);
+  const uint64_t image = virtual_flags_image(cpu) & ~(arch::rflags::vm | arch::rflags::rf);
   const auto pushed = cpu.push<T>(static_cast<T>(image));
   if (!pushed) return cpu.raise(pushed.error());
   return Flow::next;
@@ -149,9 +151,19 @@ uint64_t poppable_flags(const Cpu& cpu) {
 // POPF, POPFD, POPFQ
 template <class T>
 Flow popf(Cpu& cpu, const Insn&) {
-  if (flags_protected(cpu)) return cpu.raise(kGeneralProtection0);
+  const bool shown = sizeof(T) == 2 && virtual_flags(cpu);
+  if (flags_protected(cpu) && !shown) return cpu.raise(kGeneralProtection0);
+  const uint64_t rsp = cpu.state.regs[arch::rsp];
   const auto popped = cpu.pop<T>();
   if (!popped) return cpu.raise(popped.error());
+  if (shown) {
+    if (!virtual_flags_allow(cpu, *popped)) {
+      cpu.state.regs[arch::rsp] = rsp;
+      return cpu.raise(kGeneralProtection0);
+    }
+    load_virtual_flags(cpu.state, *popped);
+    return Flow::next;
+  }
   const uint64_t allowed = poppable_flags<T>(cpu);
   const uint64_t old = cpu.state.rflags();
   const uint64_t kept = old & ~allowed & ~(sizeof(T) > 2 ? arch::rflags::rf : uint64_t{0});
