@@ -170,6 +170,7 @@ inline constexpr auto kMsrs = std::to_array<MsrRow>({
     {0x00000268,  8, "IA32_MTRR_FIX4K",            MsrKind::core},
     {0x00000277,  1, "IA32_PAT",                   MsrKind::core},
     {0x000002FF,  1, "IA32_MTRR_DEF_TYPE",         MsrKind::core},
+    {0x00000300,  1, "MSR_CPUBUSNO",               MsrKind::constant, 0},  // bit 63: not valid
     {0x00000309,  3, "IA32_FIXED_CTR",             MsrKind::absent},
     {0x00000345,  1, "IA32_PERF_CAPABILITIES",     MsrKind::absent},
     {0x0000038D,  1, "IA32_FIXED_CTR_CTRL",        MsrKind::absent},
@@ -212,6 +213,8 @@ inline constexpr auto kMsrs = std::to_array<MsrRow>({
     {0x00000680, 32, "MSR_LASTBRANCH_FROM",        MsrKind::absent},
     {0x000006C0, 32, "MSR_LASTBRANCH_TO",          MsrKind::absent},
     {0x000006E0,  1, "IA32_TSC_DEADLINE",          MsrKind::apic},
+    // Uncore counters of 06_55H, which its kernels program without asking CPUID: they never count.
+    {0x00000710, 11, "MSR_PCU_PMON",               MsrKind::ignored},
     {0x00000770,  1, "IA32_PM_ENABLE",             MsrKind::absent},
     {0x00000802,  1, "IA32_X2APIC_APICID",         MsrKind::apic},
     {0x00000803,  1, "IA32_X2APIC_VERSION",        MsrKind::apic},
@@ -236,6 +239,7 @@ inline constexpr auto kMsrs = std::to_array<MsrRow>({
     {0x00000839,  1, "IA32_X2APIC_CUR_COUNT",      MsrKind::apic},
     {0x0000083E,  1, "IA32_X2APIC_DIV_CONF",       MsrKind::apic},
     {0x0000083F,  1, "IA32_X2APIC_SELF_IPI",       MsrKind::apic},
+    {0x00000A40, 192, "MSR_IIO_PMON",              MsrKind::ignored},
     {0x00000C80,  1, "IA32_DEBUG_INTERFACE",       MsrKind::absent},
     {0x00000D90,  1, "IA32_BNDCFGS",               MsrKind::absent},
     {0x00000DA0,  1, "IA32_XSS",                   MsrKind::core},

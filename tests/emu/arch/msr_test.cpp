@@ -16,6 +16,17 @@ TEST_CASE("MSRs are found by number, runs included", "[arch]") {
   REQUIRE(find_msr(0xFFFFFFFF) == nullptr);
 }
 
+TEST_CASE("What kernels touch on 06_55H without asking CPUID exists and does nothing", "[arch]") {
+  for (const uint32_t number : {0x710u, 0x71Au, 0xA40u, 0xAFFu}) {
+    CAPTURE(number);
+    REQUIRE(find_msr(number) != nullptr);
+    CHECK(find_msr(number)->kind == MsrKind::ignored);
+  }
+  REQUIRE(find_msr(0x300) != nullptr);
+  CHECK((find_msr(0x300)->reset & bit(63)) == 0);  // no bus numbers
+  CHECK(find_msr(0xB00) == nullptr);
+}
+
 TEST_CASE("IA32_PAT takes only encodable memory types in every byte", "[arch]") {
   REQUIRE(valid_pat(0x0007040600070406));
   REQUIRE(valid_pat(0x0606060606060607));
