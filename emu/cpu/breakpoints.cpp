@@ -91,7 +91,7 @@ void Cpu::port_accessed(uint16_t port, unsigned size) {
   watch_hit(hits);
 }
 
-/// SDM "Single-Step Exception Condition" and, with IA32_DEBUGCTL.BTF, "Single-Stepping on Branches".
+/// SDM "Single-Step Exception Condition"; with IA32_DEBUGCTL.BTF, "Single-Stepping on Branches".
 void Cpu::trap_after(const Insn& insn, uint64_t rip, bool stepped) {
   state.pending_debug |= watch_hits_;
   // A software interrupt clears TF and with it its own trap.
