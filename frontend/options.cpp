@@ -97,6 +97,7 @@ void add_run_options(CLI::App& command, RunOptions& o) {
 
 void finish_options(RunOptions& o) {
   o.machine.memory_bytes = parse_size(o.memory);
+  command.add_flag("--verify", o.verify, "run both engines side by side and stop where they differ");
   o.machine.console = !o.console.empty();
   if (const std::string why = emu::config_error(o.machine); !why.empty()) throw UsageError(why);
   if (o.engine != "auto" && o.engine != "jit" && o.engine != "interpreter") {

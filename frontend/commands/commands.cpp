@@ -16,7 +16,7 @@ namespace {
 void add_run(CLI::App& command, CommandLine& line) { add_run_options(command, line.run); }
 ExitCode run_run(CommandLine& line) {
   finish_options(line.run);
-  return run_command(line.run);
+  return line.run.verify ? verify_command(line.run) : run_command(line.run);
 }
 
 // clang-format off

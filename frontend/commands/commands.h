@@ -40,6 +40,7 @@ std::span<const CommandRow> commands();
 void add_commands(CLI::App& app, CommandLine& line);
 
 ExitCode run_command(const RunOptions& options);
+ExitCode verify_command(const RunOptions& options);
 
 void add_show(CLI::App& command, CommandLine& line);
 ExitCode show_command(CommandLine& line);

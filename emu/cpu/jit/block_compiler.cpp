@@ -154,8 +154,8 @@ x86::Mem BlockCompiler::operand_address(const Insn& insn) {
     a_.mov(x86::rax, asmjit::Imm(int64_t{insn.disp}));
     return x86::ptr(x86::rax, index, insn.scale);
   }
-  const uint64_t fixed = (insn.base == kRipRegister ? next_rip_ : 0) +
-                         static_cast<uint64_t>(int64_t{insn.disp});
+  const uint64_t fixed =
+      (insn.base == kRipRegister ? next_rip_ : 0) + static_cast<uint64_t>(int64_t{insn.disp});
   a_.mov(x86::rax, asmjit::Imm(fixed));
   return x86::ptr(x86::rax);
 }

@@ -88,7 +88,7 @@ class BlockCompiler {
   uint32_t loaded_ = 0;
   uint32_t dirty_ = 0;
   uint32_t dirty_before_ = 0;
-  bool host_flags_ = false;   ///< the host's flags are the guest's
+  bool host_flags_ = false;  ///< the host's flags are the guest's
   bool ended_ = false;
   Cold* cold_ = nullptr;
   std::vector<Cold> colds_;

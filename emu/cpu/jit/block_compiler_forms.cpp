@@ -59,8 +59,8 @@ void BlockCompiler::move(const Insn& insn, const Form& f) {
   }
   if (f.op == Op::lea) {
     if (insn.base == kRipRegister || (insn.base >= 16 && insn.index >= 16)) {
-      const uint64_t fixed = (insn.base == kRipRegister ? next_rip_ : 0) +
-                             static_cast<uint64_t>(int64_t{insn.disp});
+      const uint64_t fixed =
+          (insn.base == kRipRegister ? next_rip_ : 0) + static_cast<uint64_t>(int64_t{insn.disp});
       const auto destination = change(guest_of(insn, 0), 8, true);
       a_.mov(destination, asmjit::Imm(w == 8 ? fixed : fixed & 0xFFFFFFFF));
       return;

@@ -74,7 +74,7 @@ struct Frame {
   uint64_t target = 0;  ///< of an indirect call while its return address is pushed
   Link* link = nullptr;
   Block* block = nullptr;  ///< Exit::inside: where
-  uint32_t done = 0;           ///< Exit::inside: instructions before the one that ended it
+  uint32_t done = 0;       ///< Exit::inside: instructions before the one that ended it
   uint32_t context = kLeave;
   Flow flow = Flow::next;
 };

@@ -34,8 +34,7 @@ uint64_t place(asmjit::CodeHolder& holder, host::CodeMemory& memory, uint64_t at
 }
 
 void start(asmjit::CodeHolder& holder, host::CodeMemory& memory, uint64_t at, Strict& strict) {
-  holder.init(asmjit::Environment::host(),
-              reinterpret_cast<uint64_t>(memory.executable() + at));
+  holder.init(asmjit::Environment::host(), reinterpret_cast<uint64_t>(memory.executable() + at));
   holder.setErrorHandler(&strict);
 }
 

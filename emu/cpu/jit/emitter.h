@@ -40,8 +40,6 @@ inline x86::Mem guest_register(unsigned number, unsigned bytes = 8) {
   return x86::Mem(kState, static_cast<int32_t>(number * 8), bytes);
 }
 
-inline asmjit::Imm address(const void* at) {
-  return asmjit::Imm(reinterpret_cast<uint64_t>(at));
-}
+inline asmjit::Imm address(const void* at) { return asmjit::Imm(reinterpret_cast<uint64_t>(at)); }
 
 }  // namespace vitrine::emu::jit

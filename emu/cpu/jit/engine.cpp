@@ -72,8 +72,7 @@ uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
   frame.flags = pack_flags(cpu->state.flags.arithmetic());
   if (flow == Flow::next && !cpu->cut_ && !ends) {
     const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
-                      cpu->mmu.incarnation() == translations &&
-                      cpu->deadline_.value >= frame.limit;
+                      cpu->mmu.incarnation() == translations && cpu->deadline_.value >= frame.limit;
     if (!calm) frame.context = kLeave;
     return static_cast<uint32_t>(Exit::boundary);
   }
@@ -84,20 +83,20 @@ uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
 }
 
 bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
-  Link* const pending = std::exchange(pending_, nullptr);
   Code* code = block.code;
   if (code == nullptr) {
     if (++block.heat < kHot) return false;
     code = compile(block);
     if (code == nullptr) return false;
   }
+  Link* const pending = std::exchange(pending_, nullptr);  // compile() may have dropped it
   Frame& frame = cpu.jit_frame_;
   frame.limit = std::min(limit.value, kHighestLimit);
   frame.context = context_of(cpu);
   frame.flags = pack_flags(cpu.state.flags.arithmetic());
   frame.link = nullptr;
-  const bool follows = pending != nullptr && pending->target == block.gva &&
-                       pending_context_ == frame.context;
+  const bool follows =
+      pending != nullptr && pending->target == block.gva && pending_context_ == frame.context;
   if (follows) connect(*pending, *code, frame.context);
   targets_[block.gva.value % kTargets] = {block.gva.value, frame.context, code->entry};
 

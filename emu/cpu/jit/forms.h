@@ -9,6 +9,7 @@
 
 namespace vitrine::emu::jit {
 
+// clang-format off
 enum class Op : uint8_t {
   none, mov, movzx, movsx, lea, nop,
   add, adc, sub, sbb, cmp, and_, or_, xor_, test,
@@ -16,6 +17,7 @@ enum class Op : uint8_t {
   cmov, setcc, cbw, cwd, bswap,
   push, pop, jcc, jmp, call, ret,
 };
+// clang-format on
 
 /// Where the operands are: r register, m memory, i immediate (or a branch displacement).
 enum class Shape : uint8_t { none, r, m, i, rr, rm, mr, ri, mi, rri, rmi, rc, mc };

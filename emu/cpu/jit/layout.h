@@ -11,8 +11,8 @@ struct Layout {
   int32_t cpu = 0;  ///< the Cpu itself
   int32_t clock = 0;
   int32_t retired = 0;
-  int32_t linear_base = 0;  ///< eight bases
-  int32_t translations = 0; ///< pointer to the cached translations of ordinary accesses
+  int32_t linear_base = 0;   ///< eight bases
+  int32_t translations = 0;  ///< pointer to the cached translations of ordinary accesses
   int32_t limit = 0;
   int32_t flags = 0;
   int32_t target = 0;

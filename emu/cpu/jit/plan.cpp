@@ -82,9 +82,8 @@ bool for_registers(const Insn& insn, const Form& f, Visit visit) {
 }
 
 bool has_memory_operand(const Form& f) {
-  return f.op == Op::lea ||
-         (touches_memory(f) && f.op != Op::push && f.op != Op::pop && f.op != Op::ret &&
-          !(f.op == Op::call && f.shape != Shape::m));
+  return f.op == Op::lea || (touches_memory(f) && f.op != Op::push && f.op != Op::pop &&
+                             f.op != Op::ret && !(f.op == Op::call && f.shape != Shape::m));
 }
 
 bool native_form(const Insn& insn, const Form& f, uint64_t next_rip) {
@@ -102,9 +101,7 @@ bool native_form(const Insn& insn, const Form& f, uint64_t next_rip) {
 }
 
 /// Instructions at which the flags must be where the interpreter finds them.
-bool looks(const Plan& plan, uint32_t k) {
-  return !plan.native[k] || touches_memory(plan.form[k]);
-}
+bool looks(const Plan& plan, uint32_t k) { return !plan.native[k] || touches_memory(plan.form[k]); }
 
 bool flags_seen(const Plan& plan, const Block& block, uint32_t k) {
   for (uint32_t j = k + 1; j < block.count; ++j) {
@@ -141,8 +138,8 @@ Plan make_plan(const Block& block, const FormTable& forms) {
     const Insn& insn = block.insns[k];
     rip += insn.length;
     plan.form[k] = forms.find(insn);
-    plan.native[k] = native_form(insn, plan.form[k], rip) &&
-                     for_registers(insn, plan.form[k], [](unsigned) {});
+    plan.native[k] =
+        native_form(insn, plan.form[k], rip) && for_registers(insn, plan.form[k], [](unsigned) {});
     if (plan.native[k]) for_registers(insn, plan.form[k], [&](unsigned g) { ++uses[g]; });
   }
 
