@@ -73,6 +73,13 @@ std::filesystem::path image_folder() {
 
 BootPlan plan_boot(const RunOptions& options) {
   BootPlan plan;
+  if (!options.firmware.empty()) {
+    plan.request.image = emu::host::read_file(options.firmware);
+    plan.request.name = std::filesystem::path(options.firmware).filename().string();
+    emu::check_firmware(plan.request.image, plan.request.name);
+    describe(plan, "root", plan.request.name, plan.request.image);
+    return plan;
+  }
   const std::string& wanted = options.kernel.empty() ? options.image : options.kernel;
   // The tour is a root payload: without another choice it runs on the hypervisor we ship.
   std::string hypervisor = options.hypervisor;

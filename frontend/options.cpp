@@ -58,6 +58,8 @@ uint64_t parse_size(const std::string& text) {
 void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("image", o.image, "tour, hello, linux, or a file to boot");
   command.add_option("--kernel", o.kernel, "kernel or payload file");
+  command.add_option("--firmware", o.firmware,
+                     "ROM image to reset into, at most 16 MiB; boots in place of an image");
   command.add_option("--initrd", o.initrd, "initial RAM disk");
   command.add_option("--append", o.append, "kernel command line");
   command.add_option("--module", o.modules, "boot module: 'FILE command line'; may be repeated")
@@ -114,6 +116,12 @@ void finish_options(RunOptions& o) {
   }
   if (!o.image.empty() && !o.kernel.empty()) {
     throw UsageError("give the image either by itself or with --kernel, not both");
+  }
+  if (!o.firmware.empty()) {
+    const bool more = !o.image.empty() || !o.kernel.empty() || !o.initrd.empty() ||
+                      !o.append.empty() || !o.modules.empty() || o.hypervisor != "none";
+    if (more) throw UsageError("--firmware boots by itself; give no image, kernel or hypervisor");
+    return;
   }
   if (o.image.empty() && o.kernel.empty()) {
     throw UsageError("nothing to boot; name an image, e.g. 'vitrine run tour'");

@@ -23,6 +23,7 @@ class UsageError : public std::runtime_error {
 struct RunOptions {
   std::string image;                 ///< positional: a name (tour, hello…) or a file
   std::string kernel;                ///< --kernel FILE
+  std::string firmware;              ///< --firmware FILE: reset into, in place of an image
   std::string initrd;
   std::string append;
   std::vector<std::string> modules;  ///< "FILE command line"

@@ -32,10 +32,11 @@ void SerialCapture::output(emu::OutputPort port, std::span<const uint8_t> bytes,
 Session::Session(const RunOptions& options)
     : options_(options), plan_(plan_boot(options)), disks_(options.disks) {
   options_.machine.disks = disks_.configs();
+  if (!options.firmware.empty()) options_.machine.firmware = plan_.request.image;
   if (const auto why = emu::config_error(options_.machine); !why.empty()) throw UsageError(why);
   machine_ = std::make_unique<emu::Machine>(options_.machine);
   machine_->set_output(&serial_);
-  machine_->boot(plan_.request);
+  if (options.firmware.empty()) machine_->boot(plan_.request);
   if (!options.replay.empty()) {
     const auto bytes = emu::host::read_file(options.replay);
     std::string why;

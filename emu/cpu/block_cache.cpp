@@ -107,6 +107,7 @@ void BlockCache::remark(const Block& block, uint64_t page) {
   const uint64_t in_first =
       std::min<uint64_t>(block.bytes, kPageSize - (block.hpa.value & kPageMask));
   const BusRange* first = backing(bus_, block.hpa);
+  if (first == nullptr) return;  // the map has changed; every block goes before one runs
   const uint64_t offset = first->ram_offset + (block.hpa - first->start);
   if ((offset & ~kPageMask) == page) {
     bus_.memory().mark_lines(offset, in_first, mark::code);

@@ -246,6 +246,9 @@ void I8042::visit(StateVisitor& v) {
   v.field("scan_set", scan_set_);
   v.field("ram", ram_);
   v.blob("keys", keys_);
+  if (v.loading() && a20_ != nullptr) {
+    a20_->set_a20((output_port_ & output_bit::a20) != 0, Cycle{0});
+  }
   v.leave();
 }
 

@@ -10,7 +10,7 @@ namespace {
 namespace reg {
 constexpr size_t vendor = 0x00, device = 0x02, command = 0x04, status = 0x06, revision = 0x08,
                  class_code = 0x09, bars = 0x10, subsystem_vendor = 0x2C, subsystem = 0x2E,
-                 capabilities = 0x34, interrupt_line = 0x3C, interrupt_pin = 0x3D;
+                 capabilities = 0x34, interrupt_line = 0x3C, interrupt_pin = 0x3D, pam = 0x59;
 }
 constexpr uint8_t kMemoryEnable = 2;
 constexpr uint8_t kBusMaster = 4;
@@ -81,11 +81,27 @@ void PciFunction::reset_config() { config_ = at_reset_; }
 
 void PciFunction::visit_config(StateVisitor& v) { v.field("config", config_); }
 
-PciHost::PciHost(Bus& bus, Line links)
+PciHost::PciHost(Bus& bus, Line links, ShadowSink* shadow, bool firmware)
     : bus_(bus),
       links_(links),
+      shadow_(shadow),
       bridge_({.vendor = 0x8086, .device = 0x1237, .class_code = 0x060000, .revision = 2}) {
   slots_[0] = &bridge_;
+  // Two bits for reading and writing RAM; PAM0 has them for its upper half only.
+  for (size_t i = 0; i < pam_.size(); ++i) {
+    const uint8_t all = i == 0 ? 0x30 : 0x33;
+    bridge_.writable_[reg::pam + i] = all;
+    bridge_.config_[reg::pam + i] = firmware ? 0 : all;
+  }
+  bridge_.at_reset_ = bridge_.config_;
+}
+
+void PciHost::update_shadow() {
+  std::array<uint8_t, 7> pam{};
+  for (size_t i = 0; i < pam.size(); ++i) pam[i] = bridge_.config(reg::pam + i);
+  if (pam == pam_) return;
+  pam_ = pam;
+  if (shadow_ != nullptr) shadow_->shadow_changed(pam_);
 }
 
 void PciHost::plug(unsigned slot, PciFunction& function) {
@@ -118,6 +134,7 @@ void PciHost::reset(Cycle now) {
   }
   assign_bars();
   remap();
+  update_shadow();
   update_links(now);
 }
 
@@ -195,6 +212,7 @@ void PciHost::write(uint64_t offset, unsigned size, uint64_t value, const BusAcc
     function->write((address_ & 0xFC) + (offset & 3) + i, static_cast<uint8_t>(value >> 8 * i));
   }
   remap();
+  update_shadow();
   update_links(access.now);
 }
 
@@ -204,7 +222,10 @@ void PciHost::visit(StateVisitor& v) {
   v.field("asserted", asserted_);
   bridge_.visit_config(v);
   v.leave();
-  if (v.loading()) remap();
+  if (v.loading()) {
+    remap();
+    update_shadow();
+  }
 }
 
 std::string PciHost::inspect() const {

@@ -59,6 +59,14 @@ class PciFunction {
   bool plugged_ = false;
 };
 
+/// Hears of the host bridge's programmable attribute map, PAM0 to PAM6: which parts of the addresses
+/// from C0000H to FFFFFH are read from RAM and which are written to it.
+class ShadowSink {
+ public:
+  virtual ~ShadowSink() = default;
+  virtual void shadow_changed(std::span<const uint8_t, 7> pam) = 0;
+};
+
 /// Lines of the host are slots: the level of a slot's INTA#. They reach link (slot mod 4), which is
 /// `links.number + link`; slots that share a link are or-ed.
 class PciHost final : public Device, public LineTarget {
@@ -70,7 +78,8 @@ class PciHost final : public Device, public LineTarget {
   static constexpr Hpa kWindow{0xE0000000};
   static constexpr uint64_t kWindowSize = 0x1EC00000;
 
-  PciHost(Bus& bus, Line links);
+  /// `firmware`: a firmware will run that shadows itself; else RAM is there at reset, as one leaves it.
+  PciHost(Bus& bus, Line links, ShadowSink* shadow = nullptr, bool firmware = false);
 
   /// Slot 0 is the host bridge itself. Gives the function's BARs the addresses firmware would.
   void plug(unsigned slot, PciFunction& function);
@@ -96,12 +105,15 @@ class PciHost final : public Device, public LineTarget {
   void assign_bars();
   void remap();
   void update_links(Cycle now);
+  void update_shadow();
 
   Bus& bus_;
   Line links_;
+  ShadowSink* shadow_;
   PciFunction bridge_;
   std::array<PciFunction*, kSlots> slots_{};
   std::vector<Mapping> mapped_;
+  std::array<uint8_t, 7> pam_{0xFF};  ///< what the sink was told; at first nothing that can be
   uint32_t address_ = 0;
   uint32_t asserted_ = 0;  ///< one bit per slot
 };

@@ -95,6 +95,7 @@ void VirtioDevice::reset(Cycle now) {
   device_select_ = driver_select_ = 0;
   driver_features_ = 0;
   queue_select_ = 0;
+  driver_ = 0;
   queues_.assign(kind_.queues, Queue{});
   interrupt_.set(false, now);
   device_reset();
@@ -104,25 +105,25 @@ void VirtioDevice::reset(Cycle now) {
 
 uint64_t VirtioDevice::load(uint64_t address, unsigned size) const {
   uint64_t value = 0;
-  bus_.read_block(Hpa{address}, std::as_writable_bytes(std::span{&value, 1}).first(size));
+  bus_.dma_read(Hpa{address}, std::as_writable_bytes(std::span{&value, 1}).first(size), driver_);
   return value;
 }
 
 void VirtioDevice::store(uint64_t address, unsigned size, uint64_t value) {
-  bus_.write_block(Hpa{address}, std::as_bytes(std::span{&value, 1}).first(size));
+  bus_.dma_write(Hpa{address}, std::as_bytes(std::span{&value, 1}).first(size), driver_);
 }
 
 void VirtioDevice::read_parts(const VirtioChain& chain, uint64_t offset,
                               std::span<std::byte> out) const {
   walk_parts(chain.readable, offset, out.size(), [&](Hpa at, uint64_t first, uint64_t count) {
-    bus_.read_block(at, out.subspan(first, count));
+    bus_.dma_read(at, out.subspan(first, count), driver_);
   });
 }
 
 void VirtioDevice::write_parts(const VirtioChain& chain, uint64_t offset,
                                std::span<const std::byte> in) {
   walk_parts(chain.writable, offset, in.size(), [&](Hpa at, uint64_t first, uint64_t count) {
-    bus_.write_block(at, in.subspan(first, count));
+    bus_.dma_write(at, in.subspan(first, count), driver_);
   });
 }
 
@@ -279,7 +280,9 @@ void VirtioDevice::write(uint64_t offset, unsigned size, uint64_t value, const B
   if (offset < kIsr) return write_common(offset, size, value, access.now);
   if (offset < kNotify) return;
   const uint64_t queue = (offset - kNotify) / kNotifyMultiplier;
-  if (queue < queues_.size() && running()) notified(queue, access.now);
+  if (queue >= queues_.size() || !running()) return;
+  driver_ = bus_.driver_on(access.processor);
+  notified(queue, access.now);
 }
 
 void VirtioDevice::visit(StateVisitor& v) {
@@ -290,6 +293,7 @@ void VirtioDevice::visit(StateVisitor& v) {
   v.field("driver_select", driver_select_);
   v.field("driver_features", driver_features_);
   v.field("queue_select", queue_select_);
+  v.field("driver", driver_);
   for (Queue& q : queues_) {
     v.enter("queue");
     v.field("size", q.size);

@@ -95,6 +95,7 @@ class VirtioDevice : public Device, public PciFunction {
   uint64_t driver_features_ = 0;
   uint16_t queue_select_ = 0;
   std::vector<Queue> queues_;
+  uint64_t driver_ = 0;  ///< who rang last, as the bus names drivers
 };
 
 }  // namespace vitrine::emu

@@ -59,8 +59,8 @@ class BoardEvents {
 
 class Board final {
  public:
-  /// Bytes of Memory behind the guest's RAM that the board keeps ROM and test RAM in.
-  static constexpr uint64_t kStorage = uint64_t{1} << 20;
+  /// Bytes of Memory behind the guest's RAM that the board keeps ROM in.
+  static uint64_t storage(const MachineConfig& config);
 
   Board(const MachineConfig& config, Bus& bus, EventQueue& events, BoardEvents& machine);
   ~Board();
@@ -77,7 +77,6 @@ class Board final {
 
   bool interrupt_pending(uint32_t processor);
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now);
-  void end_interrupt(uint32_t processor, Cycle now) { apics_[processor]->end_of_interrupt(now); }
   void end_interrupt(uint32_t processor, Cycle now) { apics_[processor]->end_of_interrupt(now); }
   uint8_t task_priority(uint32_t processor);
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now);
@@ -96,7 +95,8 @@ class Board final {
   void visit(StateVisitor& v);
 
  private:
-  /// ISA requests reach the 8259 pair and the I/O APIC at once; request 0 is GSI 2 there.
+  /// ISA requests reach the 8259 pair and the I/O APIC at once; request 0 is GSI 2 there. Lines from
+  /// 16 on are the I/O APIC's alone.
   struct IsaLines final : LineTarget {
     Pic& pic;
     Ioapic& ioapic;
@@ -134,6 +134,13 @@ class Board final {
     explicit ExternalInterrupt(Board& b) : board(b) {}
     void set_line(unsigned, bool level, Cycle now) override;
   };
+  /// The two ways in which the map of memory changes: the A20 gate, and RAM in place of ROM.
+  struct MemoryGates final : A20Sink, ShadowSink {
+    Board& board;
+    explicit MemoryGates(Board& b) : board(b) {}
+    void set_a20(bool open, Cycle) override { board.bus_.set_a20(open); }
+    void shadow_changed(std::span<const uint8_t, 7> pam) override;
+  };
   struct TextLine final : OutputSink {
     Board& board;
     OutputPort port;
@@ -156,6 +163,16 @@ class Board final {
         : disk(*config.source, config.read_only), controller(events, bus, interrupt, disk) {}
   };
 
+  /// A page where processors find their local APICs, and what the bus shows without them.
+  struct ApicPage {
+    Hpa page;
+    BusRange beneath;
+  };
+  void map_apics();
+  void map_firmware();
+  void write_blank(uint64_t offset);
+  void map_segment(Hpa start, uint64_t size, bool reads_ram, bool writes_ram);
+
   const MachineConfig& config_;
   Bus& bus_;
   BoardEvents& machine_;
@@ -167,6 +184,7 @@ class Board final {
   Verdict verdict_;
   Processors processors_;
   ExternalInterrupt external_interrupt_;
+  MemoryGates gates_;
   TimeBase time_;
   ApicBus apic_bus_;
   Ioapic ioapic_;
@@ -174,6 +192,7 @@ class Board final {
   IsaLines isa_;
   LegacyTimers legacy_timers_;
   std::vector<std::unique_ptr<LocalApic>> apics_;
+  std::vector<ApicPage> apic_pages_;
   Pit pit_;
   Rtc rtc_;
   Power power_;

@@ -38,11 +38,14 @@ struct MachineConfig {
   std::vector<DiskConfig> disks;           ///< /dev/vda, /dev/vdb… in this order
   EngineKind engine = EngineKind::interpreter;
   uint64_t jit_cache_bytes = uint64_t{256} << 20;  ///< of generated code
+  std::vector<std::byte> firmware;         ///< ends below 4 GiB and is reset into; empty: none
   bool console = false;                    ///< a virtio console (hvc0) beside the UART
 };
 
 inline constexpr uint32_t kMaxProcessors = 8;
 inline constexpr size_t kMaxDisks = 8;
+/// The flash window below 4 GiB.
+inline constexpr uint64_t kMaxFirmware = uint64_t{16} << 20;
 inline constexpr uint64_t kMinMemory = uint64_t{4} << 20;
 inline constexpr uint64_t kMaxMemory = uint64_t{64} << 30;
 

@@ -14,9 +14,6 @@ namespace vitrine::emu {
 
 namespace {
 
-/// ROM and test-board RAM are stored behind the guest's RAM.
-constexpr uint64_t kBehindRam = Board::kStorage;
-
 void map_ram(Bus& bus, uint64_t bytes) {
   const uint64_t low = std::min(bytes, kLowRamLimit);
   bus.map({Hpa{0}, low, BusRange::Kind::ram, 0, nullptr});
@@ -30,7 +27,8 @@ void visit_config(StateVisitor& v, const MachineConfig& config) {
   std::string text = config.cpu;
   for (const uint64_t number :
        {config.memory_bytes, uint64_t{config.processors}, config.quantum,
-        uint64_t{config.test_board}, uint64_t{config.console}, uint64_t{config.disks.size()}}) {
+        uint64_t{config.test_board}, uint64_t{config.console}, uint64_t{config.disks.size()},
+        uint64_t{config.firmware.size()}}) {
     text += ' ' + std::to_string(number);
   }
   const auto bytes = std::as_bytes(std::span{text});
@@ -56,6 +54,7 @@ std::string config_error(const MachineConfig& config) {
   if (config.disks.size() > kMaxDisks) {
     return "a machine has at most " + std::to_string(kMaxDisks) + " disks";
   }
+  if (config.firmware.size() > kMaxFirmware) return "a firmware image has at most 16 MiB";
   if (config.quantum == 0) return "the quantum is at least one cycle";
   return "";
 }
@@ -69,10 +68,11 @@ std::string_view stop_reason_name(StopReason reason) {
 
 Machine::Machine(const MachineConfig& config)
     : config_(config),
-      memory_(config.memory_bytes + kBehindRam),
+      memory_(config.memory_bytes + Board::storage(config)),
       bus_(memory_),
       blocks_(bus_),
-      board_(config_, bus_, events_, *this) {
+      board_(config_, bus_, events_, *this),
+      dma_lint_(bus_, cpus_) {
   require(config_error(config).empty(), "the configuration was checked");
   map_ram(bus_, config.memory_bytes);
   board_.map_devices();
@@ -227,9 +227,6 @@ std::optional<uint8_t> Machine::acknowledge_interrupt(uint32_t processor, Cycle 
 void Machine::end_interrupt(uint32_t processor, Cycle now) {
   board_.end_interrupt(processor, now);
 }
-void Machine::end_interrupt(uint32_t processor, Cycle now) {
-  board_.end_interrupt(processor, now);
-}
 uint8_t Machine::task_priority(uint32_t processor) { return board_.task_priority(processor); }
 void Machine::set_task_priority(uint32_t processor, uint8_t priority, Cycle now) {
   board_.set_task_priority(processor, priority, now);
@@ -287,6 +284,7 @@ void Machine::visit(StateVisitor& v) {
   for (const auto& cpu : cpus_) cpu->visit(v);
   board_.visit(v);
   events_.visit(v);
+  dma_lint_.visit(v);
   v.leave();
 }
 

@@ -13,6 +13,7 @@
 #include "emu/machine/board.h"
 #include "emu/machine/boot/boot.h"
 #include "emu/machine/config.h"
+#include "emu/machine/dma_lint.h"
 #include "emu/machine/input_log.h"
 #include "emu/machine/scheduler.h"
 
@@ -81,6 +82,8 @@ class Machine final : private CpuPorts, private BoardEvents {
   /// Instructions retired by all processors since reset.
   uint64_t instructions() const;
   uint32_t exit_code() const { return exit_code_; }
+  /// What devices did to memory that the processor of their driver could not have reached.
+  const DmaLint::Report& dma_report() const { return dma_lint_.report(); }
 
   uint64_t state_hash();
   std::vector<std::byte> save();
@@ -93,7 +96,6 @@ class Machine final : private CpuPorts, private BoardEvents {
   uint32_t processor_count() const override { return config_.processors; }
   bool interrupt_pending(uint32_t processor, Cycle now) override;
   std::optional<uint8_t> acknowledge_interrupt(uint32_t processor, Cycle now) override;
-  void end_interrupt(uint32_t processor, Cycle now) override;
   void end_interrupt(uint32_t processor, Cycle now) override;
   uint8_t task_priority(uint32_t processor) override;
   void set_task_priority(uint32_t processor, uint8_t priority, Cycle now) override;
@@ -130,6 +132,7 @@ class Machine final : private CpuPorts, private BoardEvents {
   EventQueue events_;
   Board board_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
+  DmaLint dma_lint_;
 
   InputLog input_log_;
   std::vector<InputEvent> inputs_;  ///< the world outside: not part of the state

@@ -21,8 +21,33 @@ BusRange slice(const BusRange& range, Hpa start, uint64_t size) {
   part.start = start;
   part.size = size;
   part.ram_offset += skipped;
+  part.shadow_offset += skipped;
   part.target_offset += skipped;
   return part;
+}
+
+constexpr uint64_t kA20 = uint64_t{1} << 20;
+
+/// The map with address bit 20 ignored: the even megabytes, each twice.
+std::vector<BusRange> fold(const std::vector<BusRange>& ranges) {
+  std::vector<BusRange> folded;
+  for (const BusRange& range : ranges) {
+    const Hpa end = range.start + range.size;
+    Hpa at = range.start;
+    while (at < end) {
+      const Hpa next = std::min(end, Hpa{(at.value | (kA20 - 1)) + 1});
+      if ((at.value & kA20) == 0) {
+        const BusRange part = slice(range, at, next - at);
+        folded.push_back(part);
+        folded.push_back(part);
+        folded.back().start += kA20;
+      }
+      at = next;
+    }
+  }
+  std::sort(folded.begin(), folded.end(),
+            [](const BusRange& a, const BusRange& b) { return a.start < b.start; });
+  return folded;
 }
 
 }  // namespace
@@ -33,7 +58,23 @@ void Bus::map(const BusRange& range) {
   const auto at =
       std::find_if(ranges_.begin(), ranges_.end(),
                    [&](const BusRange& other) { return other.start > range.start; });
+  const auto index = static_cast<size_t>(at - ranges_.begin());
   ranges_.insert(at, range);
+  if (index + 1 < ranges_.size()) join(index);
+  if (index != 0) join(index - 1);
+  changed();
+}
+
+/// RAM that continues in the next range becomes one range with it.
+void Bus::join(size_t index) {
+  BusRange& first = ranges_[index];
+  const BusRange& second = ranges_[index + 1];
+  const bool one = first.kind == BusRange::Kind::ram && second.kind == BusRange::Kind::ram &&
+                   first.start + first.size == second.start &&
+                   first.ram_offset + first.size == second.ram_offset;
+  if (!one) return;
+  first.size += second.size;
+  ranges_.erase(ranges_.begin() + static_cast<std::ptrdiff_t>(index) + 1);
 }
 
 void Bus::unmap(Hpa start, uint64_t size) {
@@ -49,17 +90,33 @@ void Bus::unmap(Hpa start, uint64_t size) {
     if (range_end > end) kept.push_back(slice(range, end, range_end - end));
   }
   ranges_ = std::move(kept);
+  changed();
+}
+
+void Bus::changed() {
+  if (!a20_open_) folded_ = fold(ranges_);
   ++version_;
 }
 
-const BusRange& Bus::find(Hpa address) const {
+void Bus::set_a20(bool open) {
+  if (open == a20_open_) return;
+  a20_open_ = open;
+  folded_.clear();
+  changed();
+}
+
+const BusRange& Bus::find_in(const std::vector<BusRange>& ranges, Hpa address) {
   static constexpr BusRange kOpen{};
   const auto after =
-      std::upper_bound(ranges_.begin(), ranges_.end(), address,
+      std::upper_bound(ranges.begin(), ranges.end(), address,
                        [](Hpa a, const BusRange& range) { return a < range.start; });
-  if (after == ranges_.begin()) return kOpen;
+  if (after == ranges.begin()) return kOpen;
   const BusRange& range = *(after - 1);
   return address - range.start < range.size ? range : kOpen;
+}
+
+const BusRange& Bus::find(Hpa address) const {
+  return find_in(a20_open_ ? ranges_ : folded_, address);
 }
 
 uint64_t Bus::read(Hpa address, unsigned size, const BusAccess& access) {
@@ -93,6 +150,10 @@ void Bus::write(Hpa address, unsigned size, uint64_t value, const BusAccess& acc
       range.target->write(range.target_offset + offset, size, value & ones(size), access);
       return;
     case BusRange::Kind::rom:
+      if (!range.shadowed) break;
+      memory_.write(range.shadow_offset + offset,
+                    std::as_bytes(std::span{&value, 1}).first(size));
+      return;
     case BusRange::Kind::open: break;
   }
   ++open_writes_;
@@ -153,10 +214,11 @@ void Bus::write_port(uint16_t port, unsigned size, uint64_t value, const BusAcce
   ++open_writes_;
 }
 
-void Bus::read_block(Hpa address, std::span<std::byte> out) const {
+void Bus::read_from(const std::vector<BusRange>& ranges, Hpa address,
+                    std::span<std::byte> out) const {
   while (!out.empty()) {
     const auto step = std::min<uint64_t>(out.size(), kPageSize - (address.value & kPageMask));
-    const BusRange& range = find(address);
+    const BusRange& range = find_in(ranges, address);
     const auto part = out.first(step);
     if (range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom) {
       memory_.read(range.ram_offset + (address - range.start), part);
@@ -168,18 +230,41 @@ void Bus::read_block(Hpa address, std::span<std::byte> out) const {
   }
 }
 
-void Bus::write_block(Hpa address, std::span<const std::byte> in, bool into_rom) {
+void Bus::write_to(const std::vector<BusRange>& ranges, Hpa address,
+                   std::span<const std::byte> in, bool into_rom) {
   while (!in.empty()) {
     const auto step = std::min<uint64_t>(in.size(), kPageSize - (address.value & kPageMask));
-    const BusRange& range = find(address);
-    if (range.kind == BusRange::Kind::ram || (into_rom && range.kind == BusRange::Kind::rom)) {
-      memory_.write(range.ram_offset + (address - range.start), in.first(step));
+    const BusRange& range = find_in(ranges, address);
+    const uint64_t offset = address - range.start;
+    const bool rom = range.kind == BusRange::Kind::rom;
+    if (range.kind == BusRange::Kind::ram || (into_rom && rom)) {
+      memory_.write(range.ram_offset + offset, in.first(step));
+    } else if (rom && range.shadowed) {
+      memory_.write(range.shadow_offset + offset, in.first(step));
     } else {
       ++open_writes_;
     }
     address += step;
     in = in.subspan(step);
   }
+}
+
+void Bus::read_block(Hpa address, std::span<std::byte> out) const {
+  read_from(a20_open_ ? ranges_ : folded_, address, out);
+}
+
+void Bus::write_block(Hpa address, std::span<const std::byte> in, bool into_rom) {
+  write_to(a20_open_ ? ranges_ : folded_, address, in, into_rom);
+}
+
+void Bus::dma_read(Hpa address, std::span<std::byte> out, uint64_t driver) const {
+  read_from(ranges_, address, out);
+  if (dma_observer_ != nullptr) dma_observer_->transferred(address, out.size(), false, driver);
+}
+
+void Bus::dma_write(Hpa address, std::span<const std::byte> in, uint64_t driver) {
+  write_to(ranges_, address, in, false);
+  if (dma_observer_ != nullptr) dma_observer_->transferred(address, in.size(), true, driver);
 }
 
 }  // namespace vitrine::emu

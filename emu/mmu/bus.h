@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "emu/arch/types.h"
@@ -37,6 +38,18 @@ struct BusRange {
   uint64_t ram_offset = 0;      ///< ram and rom: offset into Memory of the first byte
   BusTarget* target = nullptr;  ///< device
   uint64_t target_offset = 0;   ///< device: added to the offset the target sees
+  bool shadowed = false;        ///< rom: writes go to RAM beneath, which is not what is read
+  uint64_t shadow_offset = 0;   ///< rom: offset into Memory of the first byte beneath
+};
+
+/// Looks at what devices do to memory. No IOMMU is modelled: nothing is refused.
+class DmaObserver {
+ public:
+  virtual ~DmaObserver() = default;
+  /// Stands for the driver that runs on a processor now. A device that is told to work remembers it
+  /// and gives it back with the transfers.
+  virtual uint64_t driver_on(uint32_t processor) const = 0;
+  virtual void transferred(Hpa address, uint64_t size, bool write, uint64_t driver) = 0;
 };
 
 class Bus {
@@ -55,6 +68,10 @@ class Bus {
   /// The range that holds `address`; kind open where nothing is mapped.
   const BusRange& find(Hpa address) const;
 
+  /// The A20 gate: while closed, the processors' address bit 20 is 0, so that each odd MiB shows the
+  /// even one below it. Raises version() when it changes.
+  void set_a20(bool open);
+
   /// Ports [first, first + count) belong to `target`, which sees `port - first + target_offset`.
   void map_ports(uint16_t first, uint32_t count, BusTarget& target, uint64_t target_offset = 0);
   void unmap_ports(uint16_t first, uint32_t count);
@@ -72,6 +89,14 @@ class Bus {
   void read_block(Hpa address, std::span<std::byte> out) const;
   void write_block(Hpa address, std::span<const std::byte> in, bool into_rom = false);
 
+  /// What a device transfers on its own, at addresses as they are: A20 is the processors' pin.
+  void dma_read(Hpa address, std::span<std::byte> out, uint64_t driver) const;
+  void dma_write(Hpa address, std::span<const std::byte> in, uint64_t driver);
+  uint64_t driver_on(uint32_t processor) const {
+    return dma_observer_ == nullptr ? 0 : dma_observer_->driver_on(processor);
+  }
+  void set_dma_observer(DmaObserver* observer) { dma_observer_ = observer; }
+
   uint64_t open_reads() const { return open_reads_; }
   uint64_t open_writes() const { return open_writes_; }
 
@@ -83,10 +108,19 @@ class Bus {
     uint64_t target_offset;
   };
   const PortRange* find_port(uint16_t port) const;
+  static const BusRange& find_in(const std::vector<BusRange>& ranges, Hpa address);
+  void read_from(const std::vector<BusRange>& ranges, Hpa address, std::span<std::byte> out) const;
+  void write_to(const std::vector<BusRange>& ranges, Hpa address, std::span<const std::byte> in,
+                bool into_rom);
+  void join(size_t index);
+  void changed();
 
   Memory& memory_;
   std::vector<BusRange> ranges_;  // ascending, not overlapping
+  std::vector<BusRange> folded_;  // ranges_ as they look while A20 is closed; else empty
+  bool a20_open_ = true;
   std::vector<PortRange> ports_;  // ascending, not overlapping
+  DmaObserver* dma_observer_ = nullptr;
   uint64_t version_ = 1;
   uint64_t open_reads_ = 0;
   uint64_t open_writes_ = 0;

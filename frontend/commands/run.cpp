@@ -138,6 +138,9 @@ class Run {
     std::fprintf(timeline_ ? stdout : stderr, "%s at cycle %s, %s instructions\nstate_hash %s\n",
                  why.c_str(), grouped(machine.now().value).c_str(),
                  grouped(machine.instructions()).c_str(), hex(hash, kWordDigits).c_str());
+    if (const std::string note = dma_note(); !note.empty()) {
+      std::fprintf(timeline_ ? stdout : stderr, "%s\n", note.c_str());
+    }
     if (!picture_note_.empty()) std::printf("%s\n", picture_note_.c_str());
     if (options_.image == "tour") {
       std::printf(
@@ -145,6 +148,15 @@ class Run {
           "      vitrine show eventlog tour --until 'hypercall(0x68).enter'\n"
           "      vitrine explain call 0x42\n");
     }
+  }
+
+  /// Transfers of devices behind a hypervisor's back; empty when there were none.
+  std::string dma_note() {
+    const emu::DmaLint::Report& dma = session_.machine().dma_report();
+    if (dma.reads + dma.writes == 0) return "";
+    return "dma: devices read " + grouped(dma.reads) + " and wrote " + grouped(dma.writes) +
+           " pages that the hypervisor keeps from their driver, first " +
+           hex(dma.first.value, kWordDigits) + " at cycle " + grouped(dma.first_cycle.value);
   }
 
   void print_waterfalls() {
@@ -176,12 +188,11 @@ class Run {
         out["unknown_msrs"].push_back({{"processor", i}, {"msr", hex(number, 8)}, {"count", count}});
       }
     }
-    out["unknown_msrs"] = nlohmann::ordered_json::array();
-    for (uint32_t i = 0; i < machine.processors(); ++i) {
-      for (const auto& [number, count] : machine.cpu(i).unknown_msrs()) {
-        out["unknown_msrs"].push_back({{"processor", i}, {"msr", hex(number, 8)}, {"count", count}});
-      }
-    }
+    const emu::DmaLint::Report& dma = machine.dma_report();
+    out["dma_behind_hypervisor"] = {{"reads", dma.reads},
+                                    {"writes", dma.writes},
+                                    {"first", hex(dma.first.value, kWordDigits)},
+                                    {"first_cycle", dma.first_cycle.value}};
     out["hypercalls"] = nlohmann::ordered_json::array();
     for (const HypercallEvent& call : recorder_.hypercalls()) {
       out["hypercalls"].push_back(json(call));

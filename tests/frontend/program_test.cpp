@@ -74,6 +74,31 @@ TEST_CASE("a file that cannot be a disk is refused by name", "[program][disk]") 
   check_refused(nine, "at most 8 disks");
 }
 
+TEST_CASE("a file that is no image or no firmware is refused by what it is",
+          "[program][firmware]") {
+  const test::TemporaryFolder folder("refused-images");
+  const auto file = [&folder](const std::string& name, size_t offset, const std::string& magic) {
+    std::string content(0x9000, '\x90');
+    content.replace(offset, magic.size(), magic);
+    emu::host::write_file(folder / name, content);
+    return (folder / name).string();
+  };
+  const std::string efi = file("app.efi", 0, "MZ");
+  const std::string iso = file("cd.iso", 0x8001, "CD001");
+  const std::string volume = file("OVMF.fd", 0x28, "_FVH");
+  const std::string rom = file("bios.bin", 0x9000 - 16, {'\xB0', '\0', '\xE6', '\xF4', '\xF4'});
+  check_refused({"run", efi}, "PE/EFI application; give");
+  check_refused({"run", iso}, "ISO image; give");
+  check_refused({"run", volume}, "firmware volume; give");
+  check_refused({"run", rom}, "no image this machine can boot");
+  check_refused({"run", "--firmware", efi}, "PE/EFI application; give");
+  check_refused({"run", "--firmware", volume}, "firmware volume; give");
+  check_refused({"run", "--firmware", "/no/such/file"}, "/no/such/file");
+  check_refused({"run", "hello", "--firmware", rom}, "boots by itself");
+  // What can be reset into runs: this one leaves with 0.
+  CHECK(run_vitrine({"run", "--firmware", rom}).exit_code == 0);
+}
+
 TEST_CASE("every command has help, and completion knows every command and panel", "[program]") {
   const auto completion = run_vitrine({"completion", "bash"});
   CHECK(completion.exit_code == 0);

@@ -3,9 +3,7 @@
 
 #include <cstring>
 
-#include "frontend/linux/initramfs.h"
-#include "tests/frontend/program.h"
-#include "tests/linux/boot.h"
+#include "tests/linux/script.h"
 
 using namespace vitrine;
 using test::have_linux;
@@ -14,17 +12,6 @@ using test::Outcome;
 namespace {
 
 constexpr size_t kDiskBytes = size_t{2} << 20;
-
-/// The image's own initial RAM disk with one more script in it, which runs as the first program.
-std::vector<std::byte> initrd_with(std::string_view script) {
-  auto archive = emu::host::read_file(test::kLinuxImages / "initramfs.cpio.gz");
-  while (archive.size() % 4 != 0) archive.push_back(std::byte{0});
-  ui::CpioWriter more;
-  more.file("first", std::as_bytes(std::span{script.data(), script.size()}), true);
-  const auto second = more.take();
-  archive.insert(archive.end(), second.begin(), second.end());
-  return archive;
-}
 
 // clang-format off
 constexpr std::string_view kMake = R"sh(#!/bin/sh
@@ -62,6 +49,8 @@ mount -t devtmpfs dev /dev
 echo "the guest speaks" > /dev/hvc0
 read words < /dev/hvc0
 echo "HEARD $words"
+echo "$words" > /dev/vda
+sync
 echo "again: $words" > /dev/hvc0
 poweroff -f
 )sh";
@@ -79,13 +68,8 @@ class Bench {
     emu::host::write_file(disk_, disk);
   }
   ui::RunOptions options(std::string_view script, const std::string& disk_words) {
-    emu::host::write_file(folder_ / "initrd", initrd_with(script));
-    ui::RunOptions options;
-    options.image = (test::kLinuxImages / "bzImage").string();
-    options.initrd = (folder_ / "initrd").string();
-    options.append = "console=ttyS0 quiet rdinit=/first";
-    options.serial = "null";
-    if (disk_words != "none") options.disks = {disk_.string() + disk_words};
+    ui::RunOptions options = test::script_options(script, folder_);
+    options.disks = {disk_.string() + disk_words};
     return options;
   }
   std::vector<std::byte> disk() const { return emu::host::read_file(disk_); }
@@ -140,11 +124,11 @@ TEST_CASE("Linux keeps a file system on a disk that commits, and not on one that
   CHECK(bench.disk() == kept);
 }
 
-TEST_CASE("Linux hears what is typed on the virtio console, and a recording says it again",
+TEST_CASE("Linux keeps what is typed on the virtio console, and so does a recording",
           "[linux][disk]") {
   if (!have_linux()) return;
   Bench bench("linux-console");
-  ui::RunOptions options = bench.options(kTalk, "none");
+  ui::RunOptions options = bench.options(kTalk, "");
   options.console = "null";
   ui::finish_options(options);
 
@@ -162,6 +146,10 @@ TEST_CASE("Linux hears what is typed on the virtio console, and a recording says
   CHECK(first.says("HEARD hello machine"));
   CHECK(live.serial().console_text().find("the guest speaks") != std::string::npos);
   CHECK(live.serial().console_text().find("again: hello machine") != std::string::npos);
+
+  std::string written(kTyped.size(), '\0');
+  m.board().disk(0).read(0, std::as_writable_bytes(std::span{written}));
+  CHECK(written == kTyped);
 
   ui::Session again(options);
   again.machine().schedule_input(m.input_log());

@@ -1,6 +1,7 @@
 // Recognising images by their bytes, and naming what cannot be booted.
 #include "emu/machine/boot/boot.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -35,6 +36,16 @@ constexpr std::array<Refusal, 8> kRefusals = {{
 }};
 // clang-format on
 
+std::string quoted(std::string_view name) { return "'" + std::string(name) + "' "; }
+
+void refuse_by_name(std::span<const std::byte> image, const std::string& file) {
+  for (const Refusal& refusal : kRefusals) {
+    if (has(image, refusal.offset, refusal.magic)) {
+      throw BootError(file + std::string(refusal.sentence));
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view image_kind_name(ImageKind kind) {
@@ -43,8 +54,26 @@ std::string_view image_kind_name(ImageKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+void check_firmware(std::span<const std::byte> image, std::string_view name) {
+  constexpr size_t kVector = 16;  // bytes behind the address of the first instruction
+  const std::string file = quoted(name);
+  const bool kernel = has(image, 0, "\x7F" "ELF") || has(image, 0x202, "HdrS");
+  if (kernel) throw BootError(file + "is an image to boot; give it without --firmware");
+  refuse_by_name(image, file);
+  if (image.size() < kVector) throw BootError(file + "is too short for a reset vector");
+  const auto vector = image.last(kVector);
+  const auto blank = [&](uint8_t value) {
+    return std::all_of(vector.begin(), vector.end(),
+                       [value](std::byte b) { return b == std::byte{value}; });
+  };
+  if (blank(0) || blank(0xFF)) {
+    throw BootError(file + "is no firmware: there is no instruction at its reset vector, 16 bytes "
+                           "before its end");
+  }
+}
+
 ImageKind recognise(std::span<const std::byte> image, std::string_view name) {
-  const std::string file = "'" + std::string(name) + "' ";
+  const std::string file = quoted(name);
   if (image.empty()) throw BootError(file + "is empty");
   if (has(image, 0x202, "HdrS") && has(image, 0x1FE, "\x55\xAA")) return ImageKind::bzimage;
   if (has(image, 0, "\x7F" "ELF")) {
@@ -57,11 +86,7 @@ ImageKind recognise(std::span<const std::byte> image, std::string_view name) {
     if (elf->is64()) return ImageKind::elf64;
     throw BootError(file + "is a 32-bit ELF file without a multiboot header or PVH note");
   }
-  for (const Refusal& refusal : kRefusals) {
-    if (has(image, refusal.offset, refusal.magic)) {
-      throw BootError(file + std::string(refusal.sentence));
-    }
-  }
+  refuse_by_name(image, file);
   if (find_multiboot2(image) != kNoHeader) return ImageKind::multiboot2;
   if (find_multiboot1(image) != kNoHeader) return ImageKind::multiboot1;
   throw BootError(file +

@@ -39,6 +39,9 @@ std::string_view image_kind_name(ImageKind kind);
 /// Throws BootError for anything that is not one of the kinds, naming what it looks like.
 ImageKind recognise(std::span<const std::byte> image, std::string_view name);
 
+/// Throws BootError for bytes that cannot be reset into: a firmware image ends with the reset vector.
+void check_firmware(std::span<const std::byte> image, std::string_view name);
+
 /// Where things went, for symbols and messages.
 struct BootResult {
   ImageKind kind{};
