@@ -19,7 +19,23 @@ SegmentState flat_segment(uint16_t selector, uint32_t rights) {
 }  // namespace
 
 Loader::Loader(Bus& b, const std::vector<MemoryRegion>& m, Hpa r, Cpu& c, std::string_view name)
-    : bus(b), map(m), rsdp(r), cpu(c), name_(name) {}
+    : bus(b), map(m), rsdp(r), cpu(c), name_(name) {
+  place_bios_data();
+}
+
+void Loader::place_bios_data() {
+  constexpr Hpa kSerialPorts{0x400}, kExtendedArea{0x40E}, kKilobytes{0x413};
+  const uint64_t conventional = map.front().size;
+  const auto place_word = [this](Hpa at, uint64_t value) {
+    ByteWriter word;
+    word.put(static_cast<uint16_t>(value));
+    bus.write_block(at, word.data);
+  };
+  place_word(kSerialPorts, 0x3F8);
+  place_word(kExtendedArea, conventional >> 4);
+  place_word(kKilobytes, conventional >> 10);
+  place_word(Hpa{conventional}, (0xA0000 - conventional) >> 10);
+}
 
 void Loader::place_at(Hpa address, std::span<const std::byte> bytes, uint64_t memory_size) {
   const bool fits = std::any_of(map.begin(), map.end(), [&](const MemoryRegion& region) {

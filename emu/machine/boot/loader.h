@@ -37,6 +37,10 @@ class Loader {
   Cpu& cpu;
 
  private:
+  // What boot code that comes from BIOS days looks up in the BIOS data area: the serial port, the
+  // extended area at the end of conventional memory, and the size of what is below it.
+  void place_bios_data();
+
   std::string name_;
   uint64_t next_free_ = 0x100000;
   uint64_t next_low_ = 0x8000;

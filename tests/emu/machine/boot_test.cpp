@@ -113,6 +113,25 @@ TEST_CASE("multiboot headers are found only where and how the specifications say
   CHECK(find_multiboot1(w.data) == 0x0FFC);
 }
 
+TEST_CASE("boot code finds conventional memory in the BIOS data area", "[boot]") {
+  MachineConfig config;
+  config.memory_bytes = uint64_t{8} << 20;
+  Machine machine(config);
+  BootRequest request;
+  request.image = minimal_elf64();
+  request.name = "file";
+  machine.boot(request);
+  const auto word = [&](uint64_t address) {
+    uint16_t value = 0;
+    machine.bus().read_block(Hpa{address}, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+  };
+  CHECK(word(0x400) == 0x3F8);
+  CHECK(word(0x40E) == 0x9FC0);
+  CHECK(word(0x413) == 639);
+  CHECK(word(0x9FC00) == 1);
+}
+
 TEST_CASE("a multiboot2 tag of any size comes to an end", "[boot]") {
   for (const uint32_t size : {8u, 0x7FFFFFFFu, 0xFFFFFFF8u, 0xFFFFFFF9u, 0xFFFFFFFFu}) {
     ByteWriter w;
