@@ -2,6 +2,7 @@
 #include "frontend/session.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "emu/host/files.h"
 #include "emu/host/terminal.h"
@@ -15,6 +16,11 @@ constexpr uint32_t kGuestSuccess = 1;
 
 /// Guest cycles between two looks at the terminal: 5 ms of guest time.
 constexpr uint64_t kSlice = 10'000'000;
+
+/// A guest that does less than this in a slice waits for somebody to type. The host then waits as long as
+/// the slice lasts, so that an idle shell neither burns a processor nor ages by hours.
+constexpr uint64_t kIdleInstructions = kSlice / 100;
+constexpr int kIdleMs = 5;
 
 }  // namespace
 
@@ -35,6 +41,12 @@ Session::Session(const RunOptions& options)
   if (!options.firmware.empty()) options_.machine.firmware = plan_.request.image;
   if (const auto why = emu::config_error(options_.machine); !why.empty()) throw UsageError(why);
   machine_ = std::make_unique<emu::Machine>(options_.machine);
+  if (machine_->engine() == nullptr && options_.machine.engine != emu::EngineKind::interpreter) {
+    if (options_.machine.engine == emu::EngineKind::jit) {
+      throw UsageError("there is no JIT for this host; --engine interpreter runs everywhere");
+    }
+    std::fprintf(stderr, "vitrine: no JIT for this host; the interpreter runs\n");
+  }
   machine_->set_output(&serial_);
   if (options.firmware.empty()) machine_->boot(plan_.request);
   if (!options.replay.empty()) {
@@ -55,12 +67,14 @@ emu::StopReason Session::run(emu::Cycle until) {
   for (;;) {
     const bool idle_end = terminal.ended();
     const emu::Cycle slice_end = std::min(until, machine_->now() + kSlice);
+    const uint64_t before = machine_->instructions();
     const emu::StopReason reason = machine_->run({.until = slice_end});
     const bool waiting = reason == emu::StopReason::deadlock;
+    const bool idle = machine_->instructions() - before < kIdleInstructions;
     if (reason != emu::StopReason::cycle_limit && !waiting) return reason;
     if (waiting && idle_end) return reason;
     if (!waiting && machine_->now() >= until) return reason;
-    const auto typed = terminal.poll(waiting ? 100 : 0);
+    const auto typed = terminal.poll(waiting ? 100 : idle ? kIdleMs : 0);
     const bool to_console = options_.console == "stdio";
     const auto port = to_console ? emu::InputPort::console : emu::InputPort::serial;
     if (!typed.empty()) machine_->input(port, typed);

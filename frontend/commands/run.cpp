@@ -83,28 +83,25 @@ class Run {
     std::printf("%s\n", line.c_str());
   }
 
-  /// Plain when there is no timeline; else whole lines, so that both can be read.
+  /// Plain when there is no timeline; else each line under its cycle, and as it comes, so that a shell's
+  /// prompt can be answered.
   void print_serial(std::string_view text, emu::Cycle now) {
-    if (!timeline_) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-      return;
-    }
     for (const char c : text) {
-      if (c == '\r') continue;
-      if (c != '\n') {
-        if (line_.empty()) line_at_ = now;
-        line_ += c;
-        continue;
+      if (!timeline_) {
+        std::fputc(c, stdout);
+      } else if (c == '\n') {
+        flush_serial();
+      } else if (c != '\r') {
+        if (!line_open_) std::printf("%*s  serial | ", 15, grouped(now.value).c_str());
+        line_open_ = true;
+        std::fputc(c, stdout);
       }
-      flush_serial();
     }
+    std::fflush(stdout);
   }
   void flush_serial() {
-    if (line_.empty()) return;
-    const std::string cycle = grouped(line_at_.value);
-    std::printf("%*s  serial | %s\n", 15, cycle.c_str(), line_.c_str());
-    line_.clear();
+    if (line_open_) std::fputc('\n', stdout);
+    line_open_ = false;
   }
 
   void finish_files() {
@@ -211,8 +208,7 @@ class Run {
   std::ofstream serial_;
   std::ofstream console_;
   bool timeline_ = false;
-  std::string line_;
-  emu::Cycle line_at_;
+  bool line_open_ = false;
   std::string picture_note_;
   emu::StopReason reason_{};
 };

@@ -28,7 +28,8 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 std::string run(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
   const auto result = emu::host::run_process(arguments, folder);
   if (result.exit_code != 0) {
-    give_up("'" + arguments[0] + " " + arguments[1] + "' says " + first_line(result.errors));
+    give_up("'" + arguments.front() + " " + arguments.back() + "' says " +
+            first_line(result.errors));
   }
   return result.output;
 }
@@ -47,16 +48,47 @@ std::filesystem::path kernel_in(const std::filesystem::path& folder) {
   return found;
 }
 
+using Words = std::vector<std::string>;
+
+Words joined(Words words, const Words& options, const Words& rest) {
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), rest.begin(), rest.end());
+  return words;
+}
+
+/// Downloads both packages by the lists that `options` name; the kernel's name, empty when apt cannot.
+std::string download(const Words& options, const std::filesystem::path& work) {
+  const auto depends =
+      emu::host::run_process(joined({"apt-cache"}, options, {"depends", kKernelPackage}), work);
+  const std::string kernel = versioned_package(depends.output);
+  if (kernel.empty()) return "";
+  std::fprintf(stderr, "vitrine: fetching %s and busybox-static, once\n", kernel.c_str());
+  const auto got = emu::host::run_process(
+      joined({"apt-get"}, options, {"download", kernel, kBusyboxPackage}), work);
+  return got.exit_code == 0 ? kernel : "";
+}
+
+/// The system's lists may be absent or out of date, and only root may renew them; lists of one's own need no
+/// rights.
+Words own_lists(const std::filesystem::path& work) {
+  const auto lists = work / "lists", archives = work / "archives";
+  std::filesystem::create_directories(lists / "partial");
+  std::filesystem::create_directories(archives / "partial");
+  const Words options = {
+      "-o", "Dir::State::Lists=" + lists.string(),       "-o", "Dir::Cache=" + work.string(),
+      "-o", "Dir::Cache::Archives=" + archives.string(), "-o", "Debug::NoLocking=1"};
+  run(joined({"apt-get"}, options, {"update"}), work);
+  return options;
+}
+
 /// Downloads and unpacks in `work`, then puts the two files into `cache`.
 void fetch(const std::filesystem::path& cache, const std::filesystem::path& work) {
   for (const char* program : {"apt-get", "apt-cache", "dpkg-deb"}) {
     if (!emu::host::find_program(program)) give_up(std::string(program) + " is not on this host");
   }
-  const std::string kernel = versioned_package(run({"apt-cache", "depends", kKernelPackage}, work));
-  if (kernel.empty()) give_up(std::string("apt does not know ") + kKernelPackage);
-  std::fprintf(stderr, "vitrine: fetching %s and busybox-static, once, into '%s'\n", kernel.c_str(),
-               cache.string().c_str());
-  run({"apt-get", "download", kernel, kBusyboxPackage}, work);
+  std::string kernel = download({}, work);
+  if (kernel.empty()) kernel = download(own_lists(work), work);
+  if (kernel.empty()) give_up(std::string("apt does not get ") + kKernelPackage);
   std::vector<std::filesystem::path> packages;
   for (const auto& entry : std::filesystem::directory_iterator(work)) {
     if (entry.path().extension() == ".deb") packages.push_back(entry.path());
