@@ -7,6 +7,7 @@
 #include "emu/host/files.h"
 #include "emu/machine/boot/boot.h"
 #include "frontend/commands/commands.h"
+#include "frontend/commands/usage.h"
 #include "frontend/expression/expression.h"
 
 namespace {
@@ -24,10 +25,11 @@ int run_program(int argc, char** argv) {
   vitrine::ui::add_commands(app, line);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("command");
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    // CLI11 prints help and errors itself; its codes are not ours.
-    const bool fine = app.exit(error) == 0;
-    return vitrine::ui::number(fine ? ExitCode::success : ExitCode::usage);
+    return say(ExitCode::usage, vitrine::ui::usage_sentence(app, error));
   }
   for (const vitrine::ui::CommandRow& row : vitrine::ui::commands()) {
     if (app.got_subcommand(std::string(row.name))) return vitrine::ui::number(row.run(line));

@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "frontend/commands/usage.h"
+
 namespace vitrine::ui {
 
 namespace {
@@ -70,12 +72,14 @@ void add_run_options(CLI::App& command, RunOptions& o) {
                   "word for the hypervisor, e.g. identity=root; may be repeated")
       ->allow_extra_args(false);
   command.add_option("-m,--memory", o.memory, "guest memory, e.g. 512M or 4G");
-  command.add_option("--smp", o.machine.processors, "processors, 1 to 8");
+  command.add_option("--smp", o.machine.processors, "processors, 1 to 8")->check(count_error);
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
   command.add_option("--engine", o.engine, "auto, jit or interpreter");
   command.add_option("--jit-cache", o.jit_cache, "memory for compiled code, e.g. 64M");
   command.add_option("--timing", o.timing, "timing level: count");
-  command.add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles");
+  command
+      .add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles")
+      ->check(count_error);
   command.add_option("--until", o.until, "stop when this expression holds (help expressions)");
   command.add_option("--serial", o.serial, "serial line: stdio, null or a file");
   command.add_option("--console", o.console,
@@ -88,7 +92,7 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option_function<std::string>(
       "--rtc", [&o](const std::string& text) { o.machine.rtc_seconds = parse_instant(text); },
       "instant of the real-time clock at reset, UTC");
-  command.add_option("--seed", o.machine.seed, "seed of RDRAND and RDSEED");
+  command.add_option("--seed", o.machine.seed, "seed of RDRAND and RDSEED")->check(count_error);
   command.add_option("--record", o.record, "write all input with its cycles to this file");
   command.add_option("--replay", o.replay, "take the input from such a file");
   command.add_option("--trace", o.trace, "write the events of the run to this file");

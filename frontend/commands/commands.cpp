@@ -63,7 +63,6 @@ std::string first_words(std::string_view command) {
 std::span<const CommandRow> commands() { return kCommands; }
 
 void add_commands(CLI::App& app, CommandLine& line) {
-  app.require_subcommand(1);
   for (const CommandRow& row : kCommands) {
     CLI::App* const command = app.add_subcommand(std::string(row.name), std::string(row.meaning));
     command->footer("example: " + std::string(row.example));

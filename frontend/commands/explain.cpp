@@ -33,7 +33,11 @@ void print(const CommandLine& line, const std::string& text, Json json) {
 
 [[noreturn]] void unknown(const std::string& what, const std::string& subject,
                           const std::vector<std::string>& known) {
-  const std::string near = nearest(subject, known);
+  std::string near = nearest(subject, known);
+  // A part of a name is nearer than any other word.
+  for (const std::string& name : known) {
+    if (subject.size() > 2 && name.find(subject) != std::string::npos) near = name;
+  }
   throw UsageError("there is no " + what + " '" + subject + "'" +
                    (near.empty() ? "" : "; did you mean '" + near + "'?"));
 }

@@ -24,10 +24,17 @@ namespace {
 
 using Node = std::unique_ptr<ExpressionNode>;
 
+/// One column for each character that would print none, or something else.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') c = '?';
+  }
+  return out;
+}
+
 std::string render_error(std::string_view text, size_t at, const std::string& why) {
-  std::string out = why + "\n  ";
-  out += text;
-  out += "\n  ";
+  std::string out = printable(why) + "\n  " + printable(text) + "\n  ";
   out.append(at, ' ');
   out += '^';
   return out;
@@ -73,6 +80,9 @@ class Parser {
       : text_(text), names_(names), watches_(watches), terms_(terms) {}
 
   Node parse_all() {
+    if (text_.size() > kLongest) {
+      throw ExpressionError("", 0, "an expression has at most 4096 characters");
+    }
     Node node = parse_or();
     skip_spaces();
     if (at_ != text_.size()) fail(at_, "expected an operator or the end here");
@@ -97,6 +107,22 @@ class Parser {
     return true;
   }
 
+  /// Parentheses and negations inside each other; the parser's own stack is not without end.
+  static constexpr unsigned kDeepest = 100;
+  static constexpr size_t kLongest = 4096;
+  class Deeper {
+   public:
+    explicit Deeper(Parser& parser) : parser_(parser) {
+      if (++parser_.depth_ > kDeepest) parser_.fail(parser_.at_, "this is nested too deeply");
+    }
+    ~Deeper() { --parser_.depth_; }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+
+   private:
+    Parser& parser_;
+  };
+
   Node parse_or() {
     Node left = parse_and();
     while (accept("||") || accept("or")) left = join(Operator::or_, std::move(left), parse_and());
@@ -111,6 +137,7 @@ class Parser {
   }
   Node parse_not() {
     if (accept("not") || (peek_not() && accept("!"))) {
+      const Deeper deeper(*this);
       return join(Operator::not_, parse_not(), nullptr);
     }
     return parse_comparison();
@@ -136,6 +163,7 @@ class Parser {
   Node parse_value() {
     skip_spaces();
     if (accept("(")) {
+      const Deeper deeper(*this);
       Node inner = parse_or();
       if (!accept(")")) fail(at_, "expected ')' here");
       return inner;
@@ -335,6 +363,7 @@ class Parser {
   std::set<Watch>& watches_;
   std::vector<std::pair<Term, TermArguments>>& terms_;
   size_t at_ = 0;
+  unsigned depth_ = 0;
 };
 
 uint64_t evaluate(ExpressionNode& node, TermSource& source) {

@@ -71,6 +71,8 @@ TEST_CASE("a mistake is shown with a caret and the nearest name", "[expression]"
         "'stat' is not known here; did you mean 'state'?\n"
         "  partition(2).stat == 1\n"
         "               ^");
+  CHECK(error_of(std::string_view("cycle \0 > 5", 11)) ==
+        "expected an operator or the end here\n  cycle ? > 5\n        ^");
   CHECK(error_of("cycel >= 5").find("did you mean 'cycle'?") != std::string::npos);
   CHECK(error_of("cycle >=").find("expected a value") != std::string::npos);
   CHECK(error_of("serial(\"x\") == 1").find("cannot be compared") != std::string::npos);
@@ -80,4 +82,14 @@ TEST_CASE("a mistake is shown with a caret and the nearest name", "[expression]"
   CHECK(error_of("cycle >= 99999999999999999999").find("64 bits") != std::string::npos);
   CHECK(error_of("cycle >= 5 5").find("operator or the end") != std::string::npos);
   CHECK(error_of("serial(\"x").find("')'") != std::string::npos);
+}
+
+TEST_CASE("an expression is neither too long nor too deep to be read", "[expression]") {
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '(') + "cycle > 1" + std::string(depth, ')');
+  };
+  CHECK(error_of(nested(100)).empty());
+  CHECK(error_of(nested(101)).find("nested too deeply") != std::string::npos);
+  CHECK(error_of(std::string(1000, '!') + "1").find("nested too deeply") != std::string::npos);
+  CHECK(error_of(std::string(100'000, '(')).find("at most 4096") != std::string::npos);
 }

@@ -53,6 +53,26 @@ TEST_CASE("input that cannot be used gets one sentence and exit code 2", "[progr
   check_refused({"new", "payload", "a b"}, "a b");
 }
 
+TEST_CASE("words that no command takes are named, with the nearest that one does", "[program]") {
+  check_refused({}, "needs one of run, show");
+  check_refused({"rum"}, "there is no command 'rum'; did you mean 'run'?");
+  check_refused({"xyzzy"}, "there are run, show");
+  check_refused({"--frob"}, "there is no option '--frob'");
+  check_refused({"run", "--kernal", "x"}, "of 'run'; did you mean '--kernel'?");
+  check_refused({"run", "hello", "more"}, "takes no further word 'more'");
+  check_refused({"run", "hello", "--kernel"}, "--kernel needs a value");
+  check_refused({"show"}, "'show' needs its panel");
+  check_refused({"trace"}, "'trace' needs one of ls, grep, stat");
+  check_refused({"trace", "lss"}, "did you mean 'ls'?");
+  check_refused({"trace", "grep", "x"}, "'trace grep' needs its file");
+  check_refused({"explain", "call", "FinalizePartition2"}, "HvCallFinalizePartition");
+  for (const std::string option : {"--smp", "--seed", "--max-cycles"}) {
+    check_refused({"run", "hello", option, "-1"}, option);
+    check_refused({"run", "hello", option, "1e6"}, "not '1e6'");
+    check_refused({"run", "hello", option, "99999999999999999999"}, "whole number");
+  }
+}
+
 TEST_CASE("a file that cannot be a disk is refused by name", "[program][disk]") {
   const test::TemporaryFolder folder("refused-disks");
   const auto file = [&folder](const std::string& name, const std::string& content) {
