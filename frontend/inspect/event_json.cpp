@@ -39,6 +39,8 @@ nlohmann::ordered_json json(const HypercallEvent& call) {
   out["cycles"] = call.cycles();
   out["processor"] = call.place.processor;
   out["caller"] = call.caller;
+  out["partition"] = call.partition;
+  out["vp"] = call.vp;
   out["code"] = call.code();
   out["name"] = std::string(hypercall_name(call.code()));
   out["status"] = call.status();

@@ -103,6 +103,23 @@ HypervisorView read_hypervisor(const emu::Bus& bus, emu::Hpa root) {
   return view;
 }
 
+std::optional<VpName> find_vp(const emu::Bus& bus, emu::Hpa root, uint64_t vmcs) {
+  uint64_t at = copy_object<hv::Hypervisor>(bus, root.value).first_partition;
+  for (size_t seen = 0; at != 0 && seen < kMostPartitions; ++seen) {
+    const auto partition = copy_object<hv::Partition>(bus, at);
+    for (const uint64_t page : partition.vps) {
+      if (page == 0) continue;
+      const auto vp = copy_object<hv::VirtualProcessor>(bus, page);
+      const auto& pages = vp.platform_pages;
+      if (std::find(pages.begin(), pages.end(), vmcs) != pages.end()) {
+        return VpName{partition.id, vp.index};
+      }
+    }
+    at = partition.next;
+  }
+  return std::nullopt;
+}
+
 std::string_view state_name(hv::PartitionState state) {
   const auto i = static_cast<size_t>(state);
   return i < std::size(hv::kPartitionStateNames) ? hv::kPartitionStateNames[i] : "?";

@@ -52,9 +52,18 @@ struct HypervisorView {
   const BufferView* buffer(uint32_t type, uint32_t index) const;
 };
 
+/// A virtual processor by the numbers that hypercalls know it by.
+struct VpName {
+  uint64_t partition = 0;
+  uint32_t index = 0;
+};
+
 /// Reads the objects below the root object at `root`. Copies bytes; broken links end a walk. Empty
 /// while the hypervisor has not initialized them.
 HypervisorView read_hypervisor(const emu::Bus& bus, emu::Hpa root);
+
+/// The virtual processor that keeps its VMCS in the page `vmcs`; none when no object says so.
+std::optional<VpName> find_vp(const emu::Bus& bus, emu::Hpa root, uint64_t vmcs);
 
 std::string_view state_name(hv::PartitionState state);
 std::string_view state_name(hv::tlfs::EventLogBufferState state);

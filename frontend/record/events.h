@@ -60,6 +60,8 @@ struct HypercallEvent {
   Place place;              ///< the VMCALL
   uint64_t vmcs = 0;        ///< which virtual processor: its VMCS
   std::string caller;       ///< "root" or "child"
+  uint64_t partition = 0;   ///< of the caller; 0 where the hypervisor's objects do not say
+  uint32_t vp = 0;          ///< its index there
   uint64_t control = 0;     ///< the control word as first given
   uint64_t first = 0, second = 0;  ///< RDX, R8
   uint64_t result = 0;      ///< RAX when it returned

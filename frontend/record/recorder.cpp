@@ -115,6 +115,11 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
       call.place = {cpu.now(), cpu.index(), rip, describe(false, rip)};
       call.vmcs = vmcs;
       call.caller = vmcs == root_vmcs_[cpu.index()] ? "root" : "child";
+      if (root_object_) {
+        const auto vp = find_vp(machine_.bus(), *root_object_, vmcs);
+        if (vp) call.partition = vp->partition;
+        if (vp) call.vp = vp->index;
+      }
       call.control = regs[emu::arch::rcx];
       call.first = regs[emu::arch::rdx];
       call.second = regs[emu::arch::r8];

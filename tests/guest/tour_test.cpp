@@ -50,6 +50,13 @@ TEST_CASE("the tour passes, and its calls and transitions are seen at their inst
     CHECK(continued->status() == 0);
     CHECK(continued->interrupts.front().interrupted_rip == continued->place.rip);
   }
+  SECTION("every call is of a virtual processor: the root's, or the child's") {
+    for (const ui::HypercallEvent& call : recorder.hypercalls()) {
+      CHECK((call.caller == "root") == (call.partition == 1));
+      CHECK(call.partition != 0);
+      CHECK(call.vp == 0);
+    }
+  }
   SECTION("every attempt's phases sum to its cycles") {
     for (const ui::HypercallEvent& call : recorder.hypercalls()) {
       for (const ui::Attempt& attempt : call.attempts) {
