@@ -58,13 +58,6 @@ void trace(std::string_view text, std::string_view pattern) {
   }
 }
 
-void size(std::string_view text) {
-  try {
-    static_cast<void>(ui::parse_size(std::string(text)));
-  } catch (const ui::UsageError&) {
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
@@ -74,7 +67,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
   switch (what) {
     case 'e': expression(text); break;
     case 'r': recording(text); break;
-    case 's': size(text); break;
     case 't': {
       const std::string_view pattern = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), pattern.size() + 1));

@@ -356,7 +356,6 @@ void write_texts(const Corpus& corpus) {
              "e!(cycle > 5 && rip != 0x10) || (partition(2).state -> finalizing && reg(rax) <= 3)");
   corpus.add("fuzz_text", "recording",
              "rvitrine-input 1\n1000 serial 616263\n2000 keyboard 1c\n2000 console 00ff\n");
-  corpus.add("fuzz_text", "size", "s512M");
   corpus.add(
       "fuzz_text", "trace",
       "tpartition(2).state == active\nvitrine-trace 1\nconfig memory=4194304 cpu=skylake-sp\n"
