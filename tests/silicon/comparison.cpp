@@ -56,13 +56,14 @@ void Comparison::run_case(const Form& form, Random& random) {
   Case c = make_case(form, random, host_.has_segments(), ours_memory, host_memory);
   if (prepare_) prepare_(c, random, ours_memory, host_memory);
   emu::Insn insn;
-  const Outcome ours = ours_.execute(c, insn);
+  Outcome ours = ours_.execute(c, insn);
   if (!safe_on_host(ours)) {
     resynchronise();
     return;
   }
   if (!lands_on_trap(c, ours)) c.single_step = true;
   const Outcome host = host_.execute(c);
+  if (defect != nullptr) defect(c, insn, ours);
   ++total;
   // UD0, UD1 and UD2 have rows; row 0 is ADD, which never raises #UD itself.
   const bool has_row = insn.handler != emu::undefined_opcode || insn.row != 0;

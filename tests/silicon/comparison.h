@@ -34,6 +34,10 @@ class Comparison {
   void run(std::span<const Form> forms, uint64_t cases, uint64_t seed);
   void print() const;
 
+  /// Falsifies what ours did, before it is judged: how the suite itself is tested.
+  using Defect = void (*)(const Case&, const emu::Insn&, Outcome& ours);
+  Defect defect = nullptr;
+
   uint64_t failures = 0;
   uint64_t total = 0;
   std::map<uint16_t, RowCount> rows;
