@@ -16,6 +16,7 @@ libzydis-dev        header      Zydis/Zydis.h
 libcapstone-dev     header      capstone/capstone.h
 libcli11-dev        header      CLI/CLI.hpp
 nlohmann-json3-dev  header      nlohmann/json.hpp
+libasmjit-dev       header      asmjit/asmjit.h
 libdw-dev           header      elfutils/libdw.h
 nettle-dev          header      nettle/sha2.h
 '

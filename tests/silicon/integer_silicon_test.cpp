@@ -1,10 +1,10 @@
 // Integer instructions against the host's processor: registers, flags, memory and faults.
 #include <catch2/catch.hpp>
 #include <string_view>
-#include <vector>
 
 #include "emu/cpu/instruction_table.h"
 #include "tests/silicon/comparison.h"
+#include "tests/silicon/coverage.h"
 #include "tests/skip.h"
 
 namespace vitrine::test {
@@ -64,17 +64,7 @@ constexpr auto kForms = std::to_array<std::string_view>({
 });
 // clang-format on
 
-/// The rows of the groups under test, by number in the whole table.
-std::vector<uint16_t> rows_under_test() {
-  const size_t count =
-      emu::integer_rows().size() + emu::control_flow_rows().size() + emu::string_rows().size();
-  std::vector<uint16_t> rows;
-  for (size_t i = 0; i < count; ++i) rows.push_back(static_cast<uint16_t>(i));
-  return rows;
-}
-
 constexpr uint64_t kCases = 2'050'000;
-constexpr uint64_t kLeastPerRow = 1'000;
 
 TEST_CASE("integer instructions do what the host's processor does", "[silicon]") {
   if (!HostProcessor::available()) return skip(SkipReason::no_x86_host);
@@ -83,7 +73,7 @@ TEST_CASE("integer instructions do what the host's processor does", "[silicon]")
   comparison.run(forms, kCases, 1);
   comparison.print();
   CHECK(comparison.failures == 0);
-  for (const uint16_t row : rows_under_test()) {
+  for (const uint16_t row : rows_of(Suite::integer)) {
     INFO(emu::instruction_table()[row].mnemonic << ", row " << row);
     const RowCount count = comparison.rows[row];
     CHECK(count.cases >= kLeastPerRow);

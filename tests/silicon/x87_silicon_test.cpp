@@ -5,11 +5,11 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "emu/cpu/instruction_table.h"
 #include "tests/emu/cpu/softfloat/operands.h"
 #include "tests/silicon/comparison.h"
+#include "tests/silicon/coverage.h"
 #include "tests/skip.h"
 
 namespace vitrine::test {
@@ -132,20 +132,7 @@ void prepare(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t
   }
 }
 
-/// The rows under test, by number in the whole table.
-std::vector<uint16_t> rows_under_test() {
-  const size_t before = emu::integer_rows().size() + emu::control_flow_rows().size() +
-                        emu::string_rows().size() + emu::segment_rows().size() +
-                        emu::system_rows().size();
-  std::vector<uint16_t> rows;
-  for (size_t i = 0; i < emu::x87_rows().size(); ++i) {
-    rows.push_back(static_cast<uint16_t>(before + i));
-  }
-  return rows;
-}
-
 constexpr uint64_t kCases = 600'000;
-constexpr uint64_t kLeastPerRow = 1'000;
 static_assert(kCases / kForms.size() >= 4 * kLeastPerRow, "enough for every form, too");
 
 TEST_CASE("x87 instructions do what the host's processor does", "[silicon]") {
@@ -155,7 +142,7 @@ TEST_CASE("x87 instructions do what the host's processor does", "[silicon]") {
   comparison.run(forms, kCases, 87);
   comparison.print();
   CHECK(comparison.failures == 0);
-  for (const uint16_t row : rows_under_test()) {
+  for (const uint16_t row : rows_of(Suite::x87)) {
     INFO(emu::instruction_table()[row].mnemonic << ", row " << row);
     const RowCount count = comparison.rows[row];
     CHECK(count.cases >= kLeastPerRow);

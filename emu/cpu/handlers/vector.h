@@ -13,6 +13,11 @@ namespace vitrine::emu {
 std::span<const Row> vector_move_rows();
 std::span<const Row> vector_integer_rows();
 std::span<const Row> vector_float_rows();
+std::span<const Row> vector_sse3_rows();
+std::span<const Row> vector_sse41_rows();
+std::span<const Row> vector_round_rows();
+std::span<const Row> vector_string_rows();
+std::span<const Row> vector_crypto_rows();
 
 template <class T>
 using Lanes = std::array<T, 16 / sizeof(T)>;
@@ -41,8 +46,8 @@ inline void write_xmm(Cpu& cpu, uint8_t number, const Xmm& value) {
 
 /// SDM "Exceptions Type 1-5": #UD by CR0.EM and CR4.OSFXSR, then #NM by CR0.TS. None when ready.
 inline bool sse_blocked(Cpu& cpu, Flow& flow) {
-  const bool undefined = (cpu.state.cr0 & arch::cr0::em) != 0 ||
-                         (cpu.state.cr4 & arch::cr4::osfxsr) == 0;
+  const bool undefined =
+      (cpu.state.cr0 & arch::cr0::em) != 0 || (cpu.state.cr4 & arch::cr4::osfxsr) == 0;
   if (undefined) {
     flow = cpu.raise(kUndefinedOpcode);
     return true;
@@ -88,6 +93,10 @@ template <Handler handler>
 Handler select_sse(const Decoded& d) {
   return sse_form(d) ? handler : nullptr;
 }
+
+/// SDM "MASKMOVQ", "MASKMOVDQU": bytes whose mask has its sign bit set go to DS:rDI.
+Result<void, Fault> store_masked(Cpu& cpu, const Insn& insn, std::span<const uint8_t> value,
+                                 std::span<const uint8_t> mask);
 
 constexpr Row sse_row(std::string_view mnemonic, Handler (*select)(const Decoded&),
                       CostClass cost = CostClass::sse_alu, Feature feature = Feature::sse2) {

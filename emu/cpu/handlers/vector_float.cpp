@@ -1,72 +1,12 @@
 // SSE and SSE2 floating point: arithmetic, comparison and conversion through the integer softfloat.
-#include "emu/cpu/handlers/vector.h"
+#include "emu/cpu/handlers/vector_float.h"
+
 #include "emu/cpu/softfloat/approximate.h"
-#include "emu/cpu/softfloat/arithmetic.h"
 #include "emu/cpu/softfloat/compare.h"
-#include "emu/cpu/softfloat/convert.h"
 
 namespace vitrine::emu {
 
 namespace {
-
-namespace sf = softfloat;
-using sf::Env;
-
-/// Reports the exceptions of one instruction. True when one is unmasked: then `flow` is #XM, or #UD
-/// where the system has not said that it handles #XM, and nothing is written.
-bool stops(Cpu& cpu, const Env& env, Flow& flow) {
-  cpu.state.vector.mxcsr |= env.reported();
-  if (env.unmasked() == 0) return false;
-  const bool handled = (cpu.state.cr4 & arch::cr4::osxmmexcpt) != 0;
-  flow = handled ? cpu.raise(arch::Vector::simd_floating_point) : cpu.raise(kUndefinedOpcode);
-  return true;
-}
-
-Env environment(const Cpu& cpu) { return Env::from_mxcsr(cpu.state.vector.mxcsr); }
-
-/// A scalar operand: the low lane of a register, or memory of its own size.
-template <class T>
-Result<T, Fault> scalar(Cpu& cpu, const Insn& insn, size_t index = 1) {
-  if (insn.op[index] == kMemory) return cpu.load<T>(insn);
-  return as<T>(read_xmm(cpu, insn.op[index]))[0];
-}
-
-/// The low half of a register, or 8 bytes of memory.
-Result<uint64_t, Fault> half(Cpu& cpu, const Insn& insn) { return scalar<uint64_t>(cpu, insn); }
-
-template <class T>
-using Operation = T (*)(Env&, T, T);
-
-// xxxPS, xxxPD xmm, xmm/m128
-template <class T, Operation<T> operation>
-Flow packed(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (sse_blocked(cpu, flow)) return flow;
-  const auto source = xmm_source(cpu, insn);
-  if (!source) return cpu.raise(source.error());
-  Env env = environment(cpu);
-  auto x = as<T>(read_xmm(cpu, insn.op[0]));
-  const auto y = as<T>(*source);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = operation(env, x[i], y[i]);
-  if (stops(cpu, env, flow)) return flow;
-  write_xmm(cpu, insn.op[0], from<T>(x));
-  return Flow::next;
-}
-
-// xxxSS, xxxSD xmm, xmm/m32/64
-template <class T, Operation<T> operation>
-Flow single(Cpu& cpu, const Insn& insn) {
-  Flow flow;
-  if (sse_blocked(cpu, flow)) return flow;
-  const auto source = scalar<T>(cpu, insn);
-  if (!source) return cpu.raise(source.error());
-  Env env = environment(cpu);
-  auto x = as<T>(read_xmm(cpu, insn.op[0]));
-  x[0] = operation(env, x[0], *source);
-  if (stops(cpu, env, flow)) return flow;
-  write_xmm(cpu, insn.op[0], from<T>(x));
-  return Flow::next;
-}
 
 /// One-operand functions in the shape of two-operand ones.
 template <class T>
@@ -126,10 +66,6 @@ Flow compare_flags(Cpu& cpu, const Insn& insn) {
 }
 
 // --- Conversions ---
-
-sf::Rounding rounding_of(const Env& env, bool truncate) {
-  return truncate ? sf::Rounding::toward_zero : env.rounding;
-}
 
 // CVT(T)SS2SI, CVT(T)SD2SI r, xmm/m
 template <class T, class I, bool truncate>
@@ -333,7 +269,9 @@ std::span<const Row> vector_float_rows() { return kRows; }
 std::span<const Row> sse_rows() {
   static const std::vector<Row> kAll = [] {
     std::vector<Row> all;
-    for (const auto list : {vector_move_rows(), vector_integer_rows(), vector_float_rows()}) {
+    for (const auto list :
+         {vector_move_rows(), vector_integer_rows(), vector_float_rows(), vector_sse3_rows(),
+          vector_sse41_rows(), vector_round_rows(), vector_string_rows(), vector_crypto_rows()}) {
       all.insert(all.end(), list.begin(), list.end());
     }
     return all;

@@ -130,6 +130,16 @@ Flow move_mask(Cpu& cpu, const Insn& insn) {
   return Flow::next;
 }
 
+// MASKMOVDQU xmm, xmm
+Flow store_xmm_masked(Cpu& cpu, const Insn& insn) {
+  Flow blocked;
+  if (sse_blocked(cpu, blocked)) return blocked;
+  const auto value = as<uint8_t>(read_xmm(cpu, insn.op[0]));
+  const auto mask = as<uint8_t>(read_xmm(cpu, insn.op[1]));
+  const auto stored = store_masked(cpu, insn, value, mask);
+  return stored ? Flow::next : cpu.raise(stored.error());
+}
+
 // clang-format off
 constexpr auto kRows = std::to_array<Row>({
     sse_row("movaps",   select_sse<move_whole<Alignment::required>>, CostClass::sse_move, Feature::sse),
@@ -154,10 +164,39 @@ constexpr auto kRows = std::to_array<Row>({
     sse_row("movmskps", select_sse<move_mask<uint32_t>>,             CostClass::sse_move, Feature::sse),
     sse_row("movmskpd", select_sse<move_mask<uint64_t>>,             CostClass::sse_move),
     sse_row("pmovmskb", select_sse<move_mask<uint8_t>>,              CostClass::sse_move),
+    sse_row("maskmovdqu", select_sse<store_xmm_masked>,              CostClass::sse_move),
 });
 // clang-format on
 
 }  // namespace
+
+Result<void, Fault> store_masked(Cpu& cpu, const Insn& insn, std::span<const uint8_t> value,
+                                 std::span<const uint8_t> mask) {
+  const bool checked = (insn.flags & insn_flag::checked) != 0;
+  const auto offset_of = [&](size_t i) {
+    return (cpu.state.regs[arch::rdi] + i) & address_mask(insn);
+  };
+  AccessRequest request = cpu.mmu.ordinary();
+  request.write = true;
+  // Every byte is asked for before the first is written: a fault leaves memory as it was.
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (!sign(mask[i])) continue;
+    Gva at{cpu.segment_base(insn.segment) + offset_of(i)};
+    if (checked) {
+      const auto linear = cpu.checked_linear(insn.segment, offset_of(i), 1, true);
+      if (!linear) return Err{linear.error()};
+      at = *linear;
+    }
+    const auto probed = cpu.mmu.probe_write(at, 1, request);
+    if (!probed) return Err{Cpu::locate_fault(probed.error(), insn.segment)};
+  }
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (!sign(mask[i])) continue;
+    const auto stored = cpu.store_at<uint8_t>(insn.segment, offset_of(i), value[i], checked);
+    if (!stored) return stored;
+  }
+  return {};
+}
 
 std::span<const Row> vector_move_rows() { return kRows; }
 

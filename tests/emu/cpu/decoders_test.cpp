@@ -272,8 +272,6 @@ constexpr auto kSets = std::to_array<SetNeeds>({
 /// Forms that need more than their set says: an MMX register is their operand.
 constexpr auto kOfMmx = std::to_array<std::string_view>(
     {"cvtpi2ps", "cvtps2pi", "cvttps2pi", "pmovmskb", "cvtpd2pi", "cvtpi2pd", "cvttpd2pi", "movdq2q", "movq2dq"});
-/// Forms of shown features that are not there yet (ARCHITECTURE.md, "What is not there yet").
-constexpr auto kAbsent = std::to_array<std::string_view>({"maskmovdqu"});
 // clang-format on
 
 template <size_t n>
@@ -316,7 +314,6 @@ Exists exists(const ZydisDecodedInstruction& insn, const Profile& profile) {
   const std::string_view name = ZydisMnemonicGetString(insn.mnemonic);
   const bool has_older = name == "lzcnt" || name == "tzcnt";
   const bool legacy = insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
-  if (contains(kAbsent, name)) return Exists::undecided;
   if (contains(kOfMmx, name) && !profile.has(CpuFeature::mmx)) return Exists::undecided;
   for (const SetNeeds& row : kSets) {
     if (row.set != insn.meta.isa_set) continue;
