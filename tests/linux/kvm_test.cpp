@@ -51,8 +51,9 @@ TEST_CASE("KVM finds EPT, unrestricted guest and VPID, and every guest runs", "[
   const Outcome out = judge("", 1, kSlice);
   check(out);
   CHECK(out.says("judge| 17 passed, 0 failed, 0 skipped"));
-  for (const char* found : {"ept=Y", "unrestricted_guest=Y", "eptad=Y", "vpid=Y", "nested=Y",
-                            "preemption_timer=Y", "tsc_scaling", "shadow_vmcs"}) {
+  for (const char* found :
+       {"ept=Y", "unrestricted_guest=Y", "eptad=Y", "vpid=Y", "nested=Y", "flexpriority=Y", "pml=Y",
+        "enable_apicv=Y", "preemption_timer=Y", "tsc_scaling", "shadow_vmcs"}) {
     CAPTURE(found);
     CHECK(out.says(found));
   }
