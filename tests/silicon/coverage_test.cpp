@@ -1,4 +1,4 @@
-// Every row of the instruction table belongs to a suite that must have cases of it, or says why not.
+// Every row of the instruction table is in a suite that must have cases of it, or says why not.
 #include "tests/silicon/coverage.h"
 
 #include <algorithm>

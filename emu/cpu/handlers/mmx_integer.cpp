@@ -1,4 +1,4 @@
-// MMX integer arithmetic, comparison, logic, shifts, packs and shuffles, with what SSE to SSSE3 added.
+// MMX integer arithmetic, comparison, logic, shifts and shuffles, with what SSE to SSSE3 added.
 #include "emu/cpu/handlers/mmx.h"
 #include "emu/cpu/handlers/vector_horizontal.h"
 #include "emu/cpu/handlers/vector_lanes.h"

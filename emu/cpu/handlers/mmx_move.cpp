@@ -112,8 +112,8 @@ Flow insert(Cpu& cpu, const Insn& insn) {
 
 // --- Conversions ---
 
-// Decided: an operand in memory leaves the x87 unit alone in both. SDM "CVTPI2PD" says so; "CVTPI2PS"
-// speaks of a transition without telling the operands apart.
+// Decided: an operand in memory leaves the x87 unit alone in both. SDM "CVTPI2PD" says so; SDM
+// "CVTPI2PS" speaks of a transition without telling the operands apart.
 bool conversion_blocked(Cpu& cpu, const Insn& insn, Flow& flow) {
   return sse_blocked(cpu, flow) || (insn.op[1] != kMemory && x87_pending(cpu, flow));
 }

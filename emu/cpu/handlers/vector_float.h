@@ -1,4 +1,4 @@
-// What the SSE floating-point files share: exceptions, scalar operands and the frames of arithmetic.
+// What the SSE floating-point files share: exceptions, scalar operands, frames of arithmetic.
 #pragma once
 
 #include "emu/cpu/handlers/vector.h"

@@ -1,4 +1,4 @@
-// SSE3 and SSSE3 on XMM registers: horizontal and alternating arithmetic, duplicates, byte shuffles.
+// SSE3 and SSSE3 on XMM registers: horizontal and alternating arithmetic, duplicates, shuffles.
 #include "emu/cpu/handlers/vector_float.h"
 #include "emu/cpu/handlers/vector_horizontal.h"
 
