@@ -97,13 +97,13 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("--replay", o.replay, "take the input from such a file");
   command.add_option("--trace", o.trace, "write the events of the run to this file");
   command.add_option("--svg", o.picture, "write the picture of the run to this file");
+  command.add_flag("--verify", o.verify, "run both engines side by side and stop where they differ");
   command.add_flag("--json", o.json, "print the result as JSON");
   command.add_flag("-q,--quiet", o.quiet, "no timeline, only the guest's own output");
 }
 
 void finish_options(RunOptions& o) {
   o.machine.memory_bytes = parse_size(o.memory);
-  command.add_flag("--verify", o.verify, "run both engines side by side and stop where they differ");
   o.machine.console = !o.console.empty();
   if (const std::string why = emu::config_error(o.machine); !why.empty()) throw UsageError(why);
   if (o.engine != "auto" && o.engine != "jit" && o.engine != "interpreter") {
