@@ -14,7 +14,7 @@ seconds() { # the user time of a command, in seconds
   local TIMEFORMAT=%U
   { time "$@" >/dev/null 2>&1 || true; } 2>&1
 }
-ours() { seconds "$build/vitrine" run mixed -q --serial null --append "rounds=$1"; }
+ours() { seconds "$build/vitrine" run mixed -q --engine "${VITRINE_ENGINE:-auto}" --serial null --append "rounds=$1"; }
 qemu() {
   seconds qemu-system-x86_64 -accel tcg -m 64 -display none -serial null -monitor none -no-reboot \
     -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$image" -append "rounds=$1"
@@ -28,7 +28,7 @@ median_round() { # median of (long - short) / rounds, for the named runner
 }
 
 here=$(median_round ours)
-echo "vitrine interpreter: $here s per round"
+echo "vitrine:             $here s per round (engine ${VITRINE_ENGINE:-auto})"
 if command -v qemu-system-x86_64 >/dev/null; then
   there=$(median_round qemu)
   echo "QEMU TCG:            $there s per round ($(qemu-system-x86_64 --version | head -1))"

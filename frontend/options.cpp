@@ -109,7 +109,9 @@ void finish_options(RunOptions& o) {
   if (o.engine != "auto" && o.engine != "jit" && o.engine != "interpreter") {
     throw UsageError("--engine is auto, jit or interpreter, not '" + o.engine + "'");
   }
-  o.machine.engine = o.engine == "jit" ? emu::EngineKind::jit : emu::EngineKind::interpreter;
+  o.machine.engine = o.engine == "interpreter" ? emu::EngineKind::interpreter
+                     : o.engine == "jit"       ? emu::EngineKind::jit
+                                               : emu::EngineKind::automatic;
   o.machine.jit_cache_bytes = parse_size(o.jit_cache);
   if (o.machine.jit_cache_bytes < kMinJitCache || o.machine.jit_cache_bytes > kMaxJitCache) {
     throw UsageError("--jit-cache is 1M to 1G, not '" + o.jit_cache + "'");
