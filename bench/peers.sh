@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the mixed integer image here and on QEMU TCG, and prints seconds per round and their ratio.
-# usage: bench/peers.sh BUILD-FOLDER [runs]
+# usage: [VITRINE_ENGINE=interpreter] bench/peers.sh BUILD-FOLDER [runs]
 # Each figure is the median of several differences between a long and a short run, so that start-up and
 # firmware drop out.
 set -euo pipefail
