@@ -76,7 +76,9 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
   command.add_option("--engine", o.engine, "auto, jit or interpreter");
   command.add_option("--jit-cache", o.jit_cache, "memory for compiled code, e.g. 64M");
-  command.add_option("--timing", o.timing, "timing level: count");
+  command.add_option("--timing", o.machine.timing, "timing level: count or core");
+  command.add_option("--profile", o.machine.core,
+                     "core that the level models: skylake-sp or zen4-core");
   command
       .add_option("--max-cycles", o.max_cycles, "stop with exit code 4 after so many cycles")
       ->check(count_error);
@@ -112,11 +114,13 @@ void finish_options(RunOptions& o) {
   o.machine.engine = o.engine == "interpreter" ? emu::EngineKind::interpreter
                      : o.engine == "jit"       ? emu::EngineKind::jit
                                                : emu::EngineKind::automatic;
+  if (o.engine == "jit" && o.machine.timing != "count") {
+    throw UsageError("--engine jit runs at --timing count only");
+  }
   o.machine.jit_cache_bytes = parse_size(o.jit_cache);
   if (o.machine.jit_cache_bytes < kMinJitCache || o.machine.jit_cache_bytes > kMaxJitCache) {
     throw UsageError("--jit-cache is 1M to 1G, not '" + o.jit_cache + "'");
   }
-  if (o.timing != "count") throw UsageError("--timing is count, not '" + o.timing + "'");
   if (!o.record.empty() && !o.replay.empty()) {
     throw UsageError("--record and --replay exclude each other");
   }

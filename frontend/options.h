@@ -32,7 +32,6 @@ struct RunOptions {
   emu::MachineConfig machine;
   std::string memory = "512M";
   std::string engine = "auto";
-  std::string timing = "count";
   std::string jit_cache = "256M";
   bool verify = false;               ///< both engines side by side
   std::optional<uint64_t> max_cycles;

@@ -10,6 +10,7 @@
 #include "emu/arch/types.h"
 #include "emu/cpu/decoded.h"
 #include "emu/cpu/insn.h"
+#include "emu/cpu/timing/block_timing.h"
 #include "emu/mmu/bus.h"
 
 namespace vitrine::emu::jit {
@@ -18,7 +19,7 @@ struct Code;
 
 namespace vitrine::emu {
 
-inline constexpr uint32_t kMaxBlockInsns = 32;
+inline constexpr uint32_t kMaxBlockInsns = timing::kMaxTimedInsns;
 
 /// Everything besides bytes and addresses that the shape and the handlers of a block depend on.
 struct ModeKey {
@@ -41,6 +42,7 @@ struct Block {
   jit::Code* code = nullptr;     ///< compiled
   std::array<uint32_t, kMaxBlockInsns + 1> prefix{};  ///< cycles before instruction k at `count`
   std::array<Insn, kMaxBlockInsns> insns;
+  std::unique_ptr<timing::BlockTiming> timing;  ///< at level `core`
 };
 
 /// All blocks of a machine, shared by its processors. A cache: dropping it at any instruction boundary

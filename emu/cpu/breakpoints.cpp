@@ -69,7 +69,11 @@ void Cpu::watch_hit(uint64_t hits) {
   }
 }
 
-void Cpu::data_accessed(Gva gva, size_t size, bool write) {
+void Cpu::data_accessed(Gva gva, Hpa hpa, size_t size, bool write) {
+  if (core_ != nullptr && running_ != nullptr) {
+    (write ? store_ : load_) = {hpa.value, static_cast<uint32_t>(size)};
+  }
+  if (!breakpoints_armed()) return;
   uint64_t hits = 0;
   for (unsigned i = 0; i < 4; ++i) {
     const Breakpoint b(state.dr7, i);

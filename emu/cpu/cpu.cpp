@@ -109,7 +109,7 @@ void Cpu::privilege_changed() {
   const bool ac = (state.rflags_system & rflags::ac) != 0;
   mmu.set_privilege(user, ac && !user);
   mmu.set_alignment_check(user && ac && (state.cr0 & cr0::am) != 0);
-  mmu.set_watch(breakpoints_armed() && watches_data());
+  mmu.set_watch(core_ != nullptr || (breakpoints_armed() && watches_data()));
 }
 
 void Cpu::visit(StateVisitor& v) {
@@ -117,6 +117,7 @@ void Cpu::visit(StateVisitor& v) {
   v.enter("vmx");
   vmx.visit(v);
   v.leave();
+  if (core_ != nullptr) core_->visit(v);
   // Whether the next boundary is looked at is part of what happens there.
   v.field("attention", attention_);
   if (v.loading()) context_changed();
@@ -126,8 +127,25 @@ void Cpu::visit(StateVisitor& v) {
 
 Cycle Cpu::now() const {
   if (running_ == nullptr) return state.clock + extra_cycles_;
+  if (core_ != nullptr) {
+    const auto k = static_cast<uint32_t>(current_ - running_->insns.data());
+    return Cycle{core_->at(*running_->timing, k) / timing::kTicksPerCycle} + extra_cycles_;
+  }
   const auto k = static_cast<size_t>(current_ - running_->insns.data());
   return state.clock + (running_->prefix[k] - running_->prefix[start_index_]) + extra_cycles_;
+}
+
+void Cpu::use_core_timing(const timing::CoreParameters& core) {
+  core_parameters_ = &core;
+  core_ = std::make_unique<timing::CoreClock>(core);
+  privilege_changed();
+}
+
+timing::Ticks Cpu::ticks() const { return core_->now(); }
+
+void Cpu::wait_until(Cycle time) {
+  state.clock = std::max(state.clock, time);
+  if (core_ != nullptr) core_->wait_until(state.clock.value * timing::kTicksPerCycle);
 }
 
 void Cpu::charge(uint64_t cycles) {
@@ -186,7 +204,15 @@ std::unique_ptr<Block> Cpu::form_block(Gva gva, Hpa hpa) {
     block->bytes += insn.length;
     if ((insn.flags & insn_flag::ends_block) != 0) break;
   }
-  return block->count == 0 ? nullptr : std::move(block);
+  if (block->count == 0) return nullptr;
+  time_block(*block, std::span{page}.first(block->bytes));
+  return block;
+}
+
+void Cpu::time_block(Block& block, std::span<const std::byte> bytes) const {
+  if (core_ == nullptr) return;
+  block.timing = std::make_unique<timing::BlockTiming>(
+      timing::time_block(bytes, block.gva, mode_.code_size, block.count, *core_parameters_));
 }
 
 bool Cpu::build_insn(std::span<const std::byte> bytes, Insn& insn) const {
@@ -211,6 +237,7 @@ bool Cpu::form_crossing(Block& block, std::span<const std::byte> head) {
   block.count = 1;
   block.bytes = insn.length;
   block.second_page = *second;
+  time_block(block, std::span{bytes}.first(block.bytes));
   return true;
 }
 
@@ -274,9 +301,10 @@ RunStop Cpu::run(const RunLimits& limits) {
     }
     const uint32_t index = state.position.index;
     const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
-    const uint64_t rest = block->prefix[block->count] - block->prefix[index];
+    if (core_ != nullptr && index == 0) core_->enter(*block->timing, block->hpa.value);
+    const Cycle end = end_of(*block, index);
     const bool limit_near = code_limited_ && rip + block->bytes - 1 > state.segments[arch::cs].limit;
-    const bool careful = stepping || limit_near || state.clock + rest >= deadline ||
+    const bool careful = stepping || limit_near || end >= deadline ||
                          limits.max_retired - state.retired < block->count - index;
     if (careful) {
       if (!step(*block, index)) return RunStop::observer;
@@ -329,7 +357,18 @@ bool Cpu::step(Block& block, uint32_t index) {
   return true;
 }
 
+/// The clock behind the last instruction of a block from instruction `index` on, if nothing is charged
+/// inside; rounded up.
+Cycle Cpu::end_of(const Block& block, uint32_t index) const {
+  if (core_ != nullptr) {
+    const timing::Ticks end = core_->at(*block.timing, block.count);
+    return Cycle{(end + timing::kTicksPerCycle - 1) / timing::kTicksPerCycle};
+  }
+  return state.clock + (block.prefix[block.count] - block.prefix[index]);
+}
+
 Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
+  if (core_ != nullptr) return execute_timed(block, index, last);
   const Insn* insn = block.insns.data() + index;
   running_ = &block;
   start_index_ = index;
@@ -345,6 +384,33 @@ Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
       if (flow == Flow::again && repeat) flow = repeat_string(*insn);
       if (flow != Flow::next) break;
     }
+    ++insn;
+  } while (insn != stop_at_);
+  running_ = nullptr;
+
+  finish(block, index, static_cast<uint32_t>(insn - block.insns.data()), flow);
+  return flow;
+}
+
+Flow Cpu::execute_timed(Block& block, uint32_t index, uint32_t last) {
+  const Insn* insn = block.insns.data() + index;
+  running_ = &block;
+  start_index_ = index;
+  stop_at_ = block.insns.data() + last;
+  cut_ = false;
+  extra_cycles_ = 0;
+  Flow flow = Flow::next;
+  do {
+    current_ = insn;
+    load_ = store_ = {};
+    state.regs[kRipRegister] += insn->length;
+    flow = insn->handler(*this, *insn);
+    if (flow == Flow::fault || flow == Flow::exit) break;
+    const auto k = static_cast<uint32_t>(insn - block.insns.data());
+    // A read-modify-write is one access that asks for the right to write.
+    const bool loads = (block.timing->insns[k].traits & timing::trait::loads) != 0;
+    core_->retire(*block.timing, k, loads && load_.size == 0 ? store_ : load_, store_);
+    if (flow != Flow::next) break;
     ++insn;
   } while (insn != stop_at_);
   running_ = nullptr;
@@ -378,9 +444,13 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
     case Flow::exit: break;
   }
   state.retired += done - index;
-  state.clock += block.prefix[charged] - block.prefix[index] + extra_cycles_;
-  extra_cycles_ = 0;
   const bool inside = flow == Flow::next && !cut_ && block.valid && done < block.count;
+  if (core_ != nullptr) {
+    advance_core(block, charged, inside);
+  } else {
+    state.clock += block.prefix[charged] - block.prefix[index] + extra_cycles_;
+  }
+  extra_cycles_ = 0;
   state.position.index = inside ? done : 0;
   if (flow == Flow::again) {
     // SDM "Resume Flag": whatever arrives between two iterations finds RF set.
@@ -390,6 +460,23 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
     state.regs[kRipRegister] -= block.insns[done].length;
     take_fault(block.insns[done].length);
   }
+}
+
+/// `charged` instructions of the block have run. A block that ends early drains the core, as does
+/// whatever charged cycles of its own.
+void Cpu::advance_core(Block& block, uint32_t charged, bool inside) {
+  const timing::BlockTiming& timing = *block.timing;
+  if (inside) {
+    state.clock = Cycle{core_->at(timing, charged) / timing::kTicksPerCycle};
+    return;
+  }
+  if (charged == block.count) {
+    core_->leave(timing);
+    if (extra_cycles_ != 0) core_->drain(extra_cycles_);
+  } else {
+    core_->drain(timing, charged, extra_cycles_);
+  }
+  state.clock = Cycle{core_->now() / timing::kTicksPerCycle};
 }
 
 void Cpu::take_fault(uint8_t instruction_length) {
@@ -403,7 +490,12 @@ void Cpu::take_fault(uint8_t instruction_length) {
 }
 
 void Cpu::settle() {
-  state.clock += extra_cycles_;
+  if (core_ != nullptr) {
+    core_->drain(extra_cycles_);
+    state.clock = Cycle{core_->now() / timing::kTicksPerCycle};
+  } else {
+    state.clock += extra_cycles_;
+  }
   extra_cycles_ = 0;
   state.position.index = 0;
 }

@@ -17,6 +17,7 @@
 #include "emu/cpu/observer.h"
 #include "emu/cpu/ports.h"
 #include "emu/cpu/state.h"
+#include "emu/cpu/timing/core_clock.h"
 #include "emu/cpu/vmx/state.h"
 #include "emu/mmu/mmu.h"
 
@@ -213,6 +214,13 @@ class Cpu final : public AccessClock, private PageLog {
 
   // --- Time ---
 
+  /// From now on the clock is that of a modelled core (level `core`) and not a count. Before any block
+  /// is formed.
+  void use_core_timing(const timing::CoreParameters& core);
+  /// The core's clock at an instruction boundary, finer than cycles; only with a core.
+  timing::Ticks ticks() const;
+  /// Idle until `time`.
+  void wait_until(Cycle time);
   /// Clock at the current instruction, its own cost not included.
   Cycle now() const override;
   /// Clock at the start of the current instruction: now() without what it has been charged so far.
@@ -222,7 +230,7 @@ class Cpu final : public AccessClock, private PageLog {
   /// The block ends after the current instruction.
   void device_accessed() override { end_block(); }
   /// Data breakpoints, and the APIC-access page of a VM.
-  void data_accessed(Gva gva, size_t size, bool write) override;
+  void data_accessed(Gva gva, Hpa hpa, size_t size, bool write) override;
   Result<void, Fault> apic_access(const ApicAccess& access, void* data) override;
   /// Time-stamp counter at now(), TSC_ADJUST applied, VMX offset and scaling not.
   uint64_t tsc() const;
@@ -289,6 +297,8 @@ class Cpu final : public AccessClock, private PageLog {
   bool form_crossing(Block& block, std::span<const std::byte> head);
   bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
   Flow execute(Block& block, uint32_t index, uint32_t last, bool repeat);
+  /// The same at level `core`: what each instruction waited for goes into the core's clock.
+  Flow execute_timed(Block& block, uint32_t index, uint32_t last);
   bool run_compiled(Block& block, Cycle deadline, uint64_t max_retired);
   Flow repeat_string(const Insn& insn);
   void finish(Block& block, uint32_t index, uint32_t done, Flow flow);
@@ -304,6 +314,9 @@ class Cpu final : public AccessClock, private PageLog {
   void take_fault(uint8_t instruction_length = 0);
   /// A fault while delivering a double fault: shutdown, or a VM exit.
   void shut_down();
+  void advance_core(Block& block, uint32_t charged, bool inside);
+  Cycle end_of(const Block& block, uint32_t index) const;
+  void time_block(Block& block, std::span<const std::byte> bytes) const;
   void charge_event(uint64_t cycles) { extra_cycles_ += cycles; }
   /// Adds what an event charged to the clock and leaves the block for good.
   void settle();
@@ -346,6 +359,10 @@ class Cpu final : public AccessClock, private PageLog {
   Fault pending_fault_;
   uint64_t fault_debug_ = 0;  ///< DR6 bits of a #DB fault being delivered
   uint64_t watch_hits_ = 0;   ///< data and I/O breakpoints that the running instruction has met
+
+  const timing::CoreParameters* core_parameters_ = nullptr;
+  std::unique_ptr<timing::CoreClock> core_;  ///< level `core`
+  timing::Access load_, store_;              ///< of the running instruction
 
   Cycle deadline_ = kNever;
   bool attention_ = true;

@@ -24,7 +24,7 @@ void map_ram(Bus& bus, uint64_t bytes) {
 
 /// What two machines must have in common for a snapshot of one to fit the other.
 void visit_config(StateVisitor& v, const MachineConfig& config) {
-  std::string text = config.cpu;
+  std::string text = config.cpu + ' ' + config.timing + ' ' + config.core;
   for (const uint64_t number :
        {config.memory_bytes, uint64_t{config.processors}, config.quantum,
         uint64_t{config.test_board}, uint64_t{config.console}, uint64_t{config.disks.size()},
@@ -50,6 +50,12 @@ std::string config_error(const MachineConfig& config) {
   }
   if (arch::find_profile(config.cpu) == nullptr) {
     return "there is no processor '" + config.cpu + "'; known are skylake-sp and max";
+  }
+  if (config.timing != "count" && config.timing != "core") {
+    return "there is no timing level '" + config.timing + "'; known are count and core";
+  }
+  if (timing::find_core(config.core) == nullptr) {
+    return "there is no core '" + config.core + "' to model; known are skylake-sp and zen4-core";
   }
   if (config.disks.size() > kMaxDisks) {
     return "a machine has at most " + std::to_string(kMaxDisks) + " disks";
@@ -81,6 +87,7 @@ Machine::Machine(const MachineConfig& config)
     CpuPorts& ports = *this;
     cpus_.push_back(std::make_unique<Cpu>(i, bus_, blocks_, ports, profile));
     cpus_.back()->seed_random(config.seed + i);
+    if (config.timing == "core") cpus_.back()->use_core_timing(*timing::find_core(config.core));
     if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
   }
   if (config.engine != EngineKind::interpreter) {
@@ -145,7 +152,7 @@ void Machine::happen(Cycle now) {
   // Processors that were woken take their part in time from now on.
   for (const auto& cpu : cpus_) {
     if (cpu->state.activity == Activity::active || cpu->idle()) continue;
-    cpu->state.clock = std::max(cpu->state.clock, now);
+    cpu->wait_until(now);
     turn_.until = std::min(turn_.until, cpu->state.clock + config_.quantum);
   }
 }

@@ -212,7 +212,7 @@ Result<void, Fault> Mmu::read_bytes(Gva gva, void* out, size_t size, AccessReque
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
   auto* const at = static_cast<std::byte*>(out);
-  note(gva, size, false);
+  note(gva, *low, size, false);
   if (first == size) {
     if (virtualised(*low)) [[unlikely]] {
       return clock_.apic_access({low->value & kPageMask, size, ApicAccess::Use::read}, out);
@@ -236,7 +236,7 @@ Result<void, Fault> Mmu::write_bytes(Gva gva, const void* in, size_t size,
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
   const auto* const at = static_cast<const std::byte*>(in);
-  note(gva, size, true);
+  note(gva, *low, size, true);
   if (first == size) {
     if (virtualised(*low)) [[unlikely]] return write_apic(*low, in, size);
     write_physical(*low, at, size);
@@ -269,7 +269,7 @@ Result<void, Fault> Mmu::begin_modify_slow(Gva gva, void* out, size_t size) {
   const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
-  note(gva, size, true);
+  note(gva, *low, size, true);
   modify_host_ = nullptr;
   modify_parts_ = {ModifyPart{*low, first}, ModifyPart{}};
   if (first != size) {

@@ -28,7 +28,7 @@ class AccessClock {
   /// A device was touched: the block ends after this instruction.
   virtual void device_accessed() = 0;
   /// Data was read or written, told while Mmu::set_watch() is on.
-  virtual void data_accessed(Gva, size_t, bool /*write*/) {}
+  virtual void data_accessed(Gva, Hpa, size_t, bool /*write*/) {}
   /// The APIC-access page was reached: gives or takes `data`, or fails with Fault::Kind::apic_access.
   virtual Result<void, Fault> apic_access(const ApicAccess&, void* /*data*/) {
     return Err{Fault{Fault::Kind::apic_access}};
@@ -51,7 +51,8 @@ class Mmu {
   void set_privilege(bool user, bool smap_suspended);
   /// CR0.AM && EFLAGS.AC && CPL 3: every access is checked for alignment on the slow path.
   void set_alignment_check(bool on);
-  /// Data breakpoints: every access is told to the processor on the slow path.
+  /// Data breakpoints, and timing levels that look at addresses: every access is told to the processor
+  /// on the slow path.
   void set_watch(bool on);
 
   /// Ordinary data accesses with the rights of set_privilege(). `gva` is canonical.
@@ -201,8 +202,8 @@ class Mmu {
   Result<void, Fault> refuse_split(Hpa low, Hpa high, size_t size, ApicAccess::Use use);
   Result<void, Fault> write_apic(Hpa hpa, const void* in, size_t size);
   bool virtualised(Hpa hpa) const { return (hpa.value & ~kPageMask) == context_.apic_page; }
-  void note(Gva gva, size_t size, bool write) {
-    if (watch_) clock_.data_accessed(gva, size, write);
+  void note(Gva gva, Hpa hpa, size_t size, bool write) {
+    if (watch_) clock_.data_accessed(gva, hpa, size, write);
   }
 
   /// Keeps this processor's cached translations coherent with memory.

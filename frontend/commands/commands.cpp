@@ -24,6 +24,7 @@ constexpr auto kCommands = std::to_array<CommandRow>({
   {"run",        "boot an image and run it",                             "vitrine run tour",                                                 add_run,        run_run},
   {"show",       "run to a moment and print a panel",                    "vitrine show eventlog tour --until 'hypercall(0x68).enter'",       add_show,       show_command},
   {"explain",    "say what a hypercall, status, VM exit or VM entry means", "vitrine explain call 0x42",                                     add_explain,    explain_command},
+  {"time-blocks", "cycles of each block of a list, by the modelled core", "vitrine time-blocks --profile skylake-sp blocks.csv",                  add_time_blocks, time_blocks_command},
   {"trace",      "read the events of a run that wrote --trace",          "vitrine trace grep finalizing tour.vtr",                           add_trace,      trace_command},
   {"doctor",     "say what this build has and whether its images are the reference", "vitrine doctor --tlfs",                                add_doctor,     doctor_command},
   {"new",        "write a payload of your own to start from",            "vitrine new payload my-payload",                                   add_new,        new_command},

@@ -18,6 +18,7 @@ struct CommandLine {
   RunOptions run;     ///< run, show, explain entry
   std::string panel;  ///< show PANEL
   std::string at;     ///< show: linear address, default RIP
+  std::string level = "core";  ///< time-blocks --timing
   std::string syntax = "intel";
   std::string subject;  ///< explain call|status|exit SUBJECT; help SUBJECT; completion SHELL
   std::string kind;     ///< explain KIND; trace VERB; new KIND
@@ -46,6 +47,8 @@ void add_show(CLI::App& command, CommandLine& line);
 ExitCode show_command(CommandLine& line);
 void add_explain(CLI::App& command, CommandLine& line);
 ExitCode explain_command(CommandLine& line);
+void add_time_blocks(CLI::App& command, CommandLine& line);
+ExitCode time_blocks_command(CommandLine& line);
 void add_trace(CLI::App& command, CommandLine& line);
 ExitCode trace_command(CommandLine& line);
 void add_doctor(CLI::App& command, CommandLine& line);

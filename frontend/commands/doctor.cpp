@@ -96,7 +96,7 @@ constexpr std::array<std::string_view, 7> kHostPrograms = {
     "clang++-14", "ld.lld-14", "apt-get", "dpkg-deb", "qemu-system-x86_64", "bochs", "gdb"};
 
 void print_text(bool tlfs) {
-  std::printf("engine: interpreter\ntiming: count\n");
+  std::printf("engine: interpreter\ntiming: count, core\n");
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     std::printf("cpu %s:\n    %s\n", std::string(profile->name).c_str(),
                 joined(feature_names(*profile)).c_str());
@@ -123,7 +123,7 @@ void print_text(bool tlfs) {
 }
 
 Json as_json(bool tlfs) {
-  Json out = {{"schema", kSchema}, {"engines", {"interpreter"}}, {"timing", {"count"}}};
+  Json out = {{"schema", kSchema}, {"engines", {"interpreter"}}, {"timing", {"count", "core"}}};
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     out["cpus"][std::string(profile->name)] = feature_names(*profile);
   }

@@ -173,7 +173,7 @@ class Run {
           {{"role", image.role}, {"name", image.name}, {"sha256", image.sha256}});
     }
     out["engine"] = "interpreter";
-    out["timing"] = options_.timing;
+    out["timing"] = options_.machine.timing;
     out["instructions"] = machine.instructions();
     out["cycles"] = machine.now().value;
     out["state_hash"] = hex(hash, kWordDigits);

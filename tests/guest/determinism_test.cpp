@@ -24,8 +24,15 @@ std::string print(const Outcome& o) {
          std::to_string(o.instructions);
 }
 
-Outcome free_run(const std::string& image) {
-  ui::Session session(test::options_for(image));
+/// The tour at a timing level.
+ui::RunOptions tour_at(const std::string& level) {
+  ui::RunOptions options = test::options_for("tour");
+  options.machine.timing = level;
+  return options;
+}
+
+Outcome free_run(const std::string& level) {
+  ui::Session session(tour_at(level));
   REQUIRE(session.machine().run({.until = kEnd}) == emu::StopReason::guest_exit);
   return outcome(session);
 }
@@ -36,16 +43,18 @@ bool have_tour() { return test::have_image("tour") && test::have_image("vitrine-
 
 TEST_CASE("two runs of the tour are one run", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome first = free_run("tour");
-  const Outcome second = free_run("tour");
+  const std::string level = GENERATE("count", "core");
+  const Outcome first = free_run(level);
+  const Outcome second = free_run(level);
   INFO(print(first) << " / " << print(second));
   CHECK(first == second);
 }
 
 TEST_CASE("cutting a run by cycles and by instructions changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome whole = free_run("tour");
-  ui::Session session(test::options_for("tour"));
+  const std::string level = GENERATE("count", "core");
+  const Outcome whole = free_run(level);
+  ui::Session session(tour_at(level));
   std::mt19937_64 random(7);
   emu::Machine& m = session.machine();
   for (;;) {
@@ -65,8 +74,9 @@ TEST_CASE("cutting a run by cycles and by instructions changes nothing", "[guest
 
 TEST_CASE("watching every instruction changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome whole = free_run("tour");
-  ui::Session session(test::options_for("tour"));
+  const std::string level = GENERATE("count", "core");
+  const Outcome whole = free_run(level);
+  ui::Session session(tour_at(level));
   ui::Recorder recorder(session.machine(), session.plan());
   recorder.watch_every_instruction();
   REQUIRE(session.machine().run({.until = kEnd}) == emu::StopReason::guest_exit);
@@ -76,8 +86,9 @@ TEST_CASE("watching every instruction changes nothing", "[guest][determinism]") 
 
 TEST_CASE("dropping every cache at random moments changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome whole = free_run("tour");
-  ui::Session session(test::options_for("tour"));
+  const std::string level = GENERATE("count", "core");
+  const Outcome whole = free_run(level);
+  ui::Session session(tour_at(level));
   emu::Machine& m = session.machine();
   std::mt19937_64 random(11);
   while (m.run({.max_instructions = m.instructions() + random() % 50000 + 1}) ==
@@ -91,15 +102,16 @@ TEST_CASE("dropping every cache at random moments changes nothing", "[guest][det
 
 TEST_CASE("a snapshot continues like the machine it was taken from", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome whole = free_run("tour");
+  const std::string level = GENERATE("count", "core");
+  const Outcome whole = free_run(level);
   std::mt19937_64 random(13);
-  for (int i = 0; i < 6; ++i) {
-    ui::Session session(test::options_for("tour"));
+  for (int i = 0; i < 4; ++i) {
+    ui::Session session(tour_at(level));
     const uint64_t at = random() % whole.instructions;
     REQUIRE(session.machine().run({.max_instructions = at}) ==
             emu::StopReason::instruction_limit);
     const auto snapshot = session.machine().save();
-    ui::Session other(test::options_for("tour"));
+    ui::Session other(tour_at(level));
     REQUIRE(other.machine().load(snapshot));
     CHECK(other.machine().state_hash() == session.machine().state_hash());
     REQUIRE(other.machine().run({.until = kEnd}) == emu::StopReason::guest_exit);
@@ -111,9 +123,10 @@ TEST_CASE("a snapshot continues like the machine it was taken from", "[guest][de
 
 TEST_CASE("two machines in one process do not notice each other", "[guest][determinism]") {
   if (!have_tour()) return;
-  const Outcome whole = free_run("tour");
-  ui::Session a(test::options_for("tour"));
-  ui::Session b(test::options_for("tour"));
+  const std::string level = "count";
+  const Outcome whole = free_run(level);
+  ui::Session a(tour_at(level));
+  ui::Session b(tour_at(level));
   bool a_runs = true, b_runs = true;
   while (a_runs || b_runs) {
     if (a_runs) {

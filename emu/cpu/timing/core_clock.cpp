@@ -12,6 +12,8 @@ namespace {
 
 constexpr Ticks ticks(uint64_t cycles) { return cycles * kTicksPerCycle; }
 
+constexpr size_t cache_slot(uint64_t tag) { return (tag ^ (tag >> 9)) % 512; }
+
 constexpr uint64_t drained(uint64_t backlog, uint64_t time) {
   return backlog > time ? backlog - time : 0;
 }
@@ -26,34 +28,34 @@ uint8_t covered(uint64_t granule, Access access) {
 
 }  // namespace
 
-void CoreClock::enter(const BlockTiming& block, uint64_t tag) {
-  // The tag is kept with one added, so that an empty entry matches nothing.
-  uint64_t& cached = uop_cache_[(tag ^ (tag >> 9)) % kUopCacheEntries];
-  const bool hit = cached == tag + 1;
-  cached = tag + 1;
-
-  const uint64_t own = block.prefix[block.count];
-  uint64_t held = 0;
+std::array<uint64_t, kLanes> CoreClock::work_of(const BlockTiming& block) const {
   std::array<uint64_t, kLanes> work{};
   std::copy(block.work.begin(), block.work.end(), work.begin());
-  if (!hit) work[kFrontEndLane] = std::max<uint64_t>(work[kFrontEndLane], block.decode_ticks);
+  if (decoded_) {
+    work[kFrontEndLane] = std::max<uint64_t>(work[kFrontEndLane], block.decode_ticks);
+  }
+  return work;
+}
+
+void CoreClock::enter(const BlockTiming& block, uint64_t tag) {
+  tag_ = tag;
+  decoded_ = uop_cache_[cache_slot(tag)] != tag + 1;
+  const uint64_t own = block.prefix[block.count];
+  const auto work = work_of(block);
+  uint64_t held = 0;
   for (size_t lane = 0; lane < kLanes; ++lane) {
     const uint64_t lead = ticks(lane == kFrontEndLane ? core_.front_end_lead : core_.port_lead);
     held = std::max(held, drained(lanes_[lane] + work[lane], lead + own));
   }
-
+  Ticks free = rob_free_;
   const uint64_t needed = total_slots_ + block.slots;
-  while (rob_count_ != 0 && rob_[rob_first_].slots + core_.rob_slots <= needed) {
-    rob_free_ = rob_[rob_first_].at;
-    rob_first_ = (rob_first_ + 1) % kRobEntries;
-    --rob_count_;
+  for (uint32_t i = 0; i < rob_count_; ++i) {
+    const Retired& entry = rob_[(rob_first_ + i) % kRobEntries];
+    if (entry.slots + core_.rob_slots > needed) break;
+    free = entry.at;
   }
-  held = std::max(held, drained(rob_free_, now_ + own));
-
+  held = std::max(held, drained(free, now_ + own));
   base_ = now_ + held;
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    lanes_[lane] = drained(lanes_[lane] + work[lane], held + own);
-  }
 }
 
 uint32_t CoreClock::name_of(const InsnTiming& insn) const {
@@ -155,9 +157,17 @@ void CoreClock::retire(const BlockTiming& block, uint32_t k, Access load, Access
 }
 
 void CoreClock::leave(const BlockTiming& block) {
-  now_ = base_ + block.prefix[block.count];
+  const auto work = work_of(block);
+  const uint64_t time = base_ - now_ + block.prefix[block.count];
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    lanes_[lane] = drained(lanes_[lane] + work[lane], time);
+  }
+  // The tag is kept with one added, so that an empty entry matches nothing.
+  uop_cache_[cache_slot(tag_)] = tag_ + 1;
+  now_ += time;
   total_slots_ += block.slots;
-  if (rob_count_ == kRobEntries) {
+  while (rob_count_ != 0 && (rob_count_ == kRobEntries ||
+                             rob_[rob_first_].slots + core_.rob_slots <= total_slots_)) {
     rob_free_ = rob_[rob_first_].at;
     rob_first_ = (rob_first_ + 1) % kRobEntries;
     --rob_count_;
@@ -175,11 +185,46 @@ void CoreClock::drain(uint64_t cycles) {
   now_ = std::max(now_, completed_) + ticks(cycles);
   lanes_.fill(0);
   ready_.fill(0);
-  from_load_.fill(false);
+  from_load_.fill(0);
   completed_ = fence_ = barrier_ = now_;
   rob_count_ = 0;
   rob_free_ = 0;
   stores_.fill({});
+}
+
+void CoreClock::visit(StateVisitor& v) {
+  v.enter("core");
+  v.field("now", now_);
+  v.field("base", base_);
+  v.field("tag", tag_);
+  v.field("decoded", decoded_);
+  v.field("lanes", lanes_);
+  v.field("ready", ready_);
+  v.field("from_load", from_load_);
+  v.field("version", version_);
+  v.field("completed", completed_);
+  v.field("fence", fence_);
+  v.field("barrier", barrier_);
+  v.field("total_slots", total_slots_);
+  v.field("rob_first", rob_first_);
+  v.field("rob_count", rob_count_);
+  v.field("rob_free", rob_free_);
+  for (Retired& entry : rob_) {
+    v.field("slots", entry.slots);
+    v.field("at", entry.at);
+  }
+  v.field("store_id", store_id_);
+  for (StoreEntry& store : stores_) {
+    v.field("granule", store.granule);
+    v.field("id", store.id);
+    v.field("ready", store.ready);
+    v.field("commit", store.commit);
+    v.field("bytes", store.bytes);
+    v.field("name", store.name);
+  }
+  v.field("uop_cache", uop_cache_);
+  v.leave();
+  if (v.loading() && (rob_first_ >= kRobEntries || rob_count_ > kRobEntries)) v.reject();
 }
 
 }  // namespace vitrine::emu::timing

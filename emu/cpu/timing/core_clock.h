@@ -1,11 +1,13 @@
 // CoreClock: the timing level `core`: an out-of-order core's clock, advanced block by block.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
 #include "emu/cpu/timing/block_timing.h"
 #include "emu/cpu/timing/core_parameters.h"
+#include "emu/mmu/state_visitor.h"
 
 namespace vitrine::emu::timing {
 
@@ -33,8 +35,9 @@ class CoreClock {
  public:
   explicit CoreClock(const CoreParameters& core) : core_(core) {}
 
-  /// Enters a block at its first instruction: charges what holds it up. `tag` names the block to the
-  /// micro-operation cache (its physical address).
+  /// About to start a block at its first instruction: finds what holds it up. Changes nothing until
+  /// leave(), so that it may be asked again. `tag` names the block to the micro-operation cache (its
+  /// physical address).
   void enter(const BlockTiming& block, uint64_t tag);
   /// Issue time of instruction k of the entered block.
   Ticks at(const BlockTiming& block, uint32_t k) const { return base_ + block.prefix[k]; }
@@ -46,8 +49,11 @@ class CoreClock {
   /// completes, nothing is carried over. `cycles` is what the event costs.
   void drain(const BlockTiming& block, uint32_t k, uint64_t cycles);
   void drain(uint64_t cycles);
+  /// Nothing was executed until `time`, which is not before now().
+  void wait_until(Ticks time) { now_ = std::max(now_, time); }
 
   Ticks now() const { return now_; }
+  void visit(StateVisitor& v);
 
  private:
   struct StoreEntry {
@@ -66,6 +72,7 @@ class CoreClock {
   static constexpr size_t kRobEntries = 512;
   static constexpr size_t kUopCacheEntries = 512;
 
+  std::array<uint64_t, kLanes> work_of(const BlockTiming& block) const;
   Ticks forwarded(const InsnTiming& insn, Access load, Ticks ready) const;
   void record_store(const InsnTiming& insn, Access store, Ticks ready);
   uint32_t name_of(const InsnTiming& insn) const;
@@ -73,9 +80,11 @@ class CoreClock {
   const CoreParameters& core_;
   Ticks now_ = 0;   ///< issue time reached
   Ticks base_ = 0;  ///< issue time of the entered block's first instruction
+  uint64_t tag_ = 0;      ///< of the entered block
+  bool decoded_ = false;  ///< it comes from the decoders
   std::array<uint64_t, kLanes> lanes_{};
   std::array<Ticks, resource::count> ready_{};
-  std::array<bool, resource::count> from_load_{};
+  std::array<uint8_t, resource::count> from_load_{};
   std::array<uint32_t, resource::vector> version_{};  ///< writes of each address register
   Ticks completed_ = 0;  ///< everything up to here has completed: in-order retirement
   Ticks fence_ = 0;      ///< memory operations start behind it

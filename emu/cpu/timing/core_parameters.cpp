@@ -27,6 +27,8 @@ const CoreParameters& skylake_core() {
       .forward_fail = 12,         // fitted: measured 11 to 13
       .lock_cycles = 18,          // published: uops.info
       .divider = {6, 21, 24, 3, 4, 3, 5, 2},  // published: uops.info
+      .stack_aliases_data = false,
+      .block_passes = 1,
       .lanes = {0x63, 0x01, 0x02, 0x20, 0x41, 0x22, 0x03, 0x21, 0x23, 0x0C, 0x8C, 0x10, 0},
   };
   // clang-format on
@@ -57,10 +59,19 @@ const CoreParameters& zen4_core() {
       .forward_fail = 14,
       .lock_cycles = 7,
       .divider = {6, 7, 7, 3, 5, 5, 8, 2},
+      .stack_aliases_data = true,
+      .block_passes = 2,
       .lanes = {0x0F, 0x09, 0x06, 0x02, 0x70, 0x30, 0x180, 0x3C00, 0xC00, 0x1800, 0x3000, 0x2400, 0x2},
   };
   // clang-format on
   return parameters;
+}
+
+const CoreParameters* find_core(std::string_view name) {
+  for (const CoreParameters* core : {&skylake_core(), &zen4_core()}) {
+    if (core->name == name) return core;
+  }
+  return nullptr;
 }
 
 }  // namespace vitrine::emu::timing

@@ -52,6 +52,8 @@ struct CoreParameters {
   uint32_t forward_fail;  ///< commit of the store to load result when it cannot forward
   uint32_t lock_cycles;   ///< a locked operation, with nothing before it
   Divider divider;
+  bool stack_aliases_data;  ///< of the protocol that its blocks were measured with (frontend/timing)
+  uint32_t block_passes;    ///< the same: passes over the repetitions, of which the last counts
   std::array<PortSet, kPortLanes> lanes;  ///< unions of ports whose work is added up; 0: unused
 };
 
@@ -65,5 +67,7 @@ struct ParameterNote {
 
 const CoreParameters& skylake_core();
 const CoreParameters& zen4_core();
+/// By name; nullptr for a name that no core has.
+const CoreParameters* find_core(std::string_view name);
 
 }  // namespace vitrine::emu::timing

@@ -1,0 +1,131 @@
+// `vitrine time-blocks`: known blocks, bad rows, and the error against measured blocks.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "frontend/timing/block_runner.h"
+#include "tests/frontend/program.h"
+#include "tests/skip.h"
+
+using namespace vitrine;
+
+namespace {
+
+std::vector<std::byte> bytes_of(const std::string& hex) {
+  std::vector<std::byte> out;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    out.push_back(static_cast<std::byte>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return out;
+}
+
+double cycles(const std::string& hex) {
+  const auto time = ui::BlockRunner(emu::timing::skylake_core()).run(bytes_of(hex));
+  CHECK(time.error.empty());
+  return time.cycles;
+}
+
+std::string error(const std::string& hex) {
+  return ui::BlockRunner(emu::timing::skylake_core()).run(bytes_of(hex)).error;
+}
+
+struct Accuracy {
+  size_t blocks = 0, refused = 0;
+  double mean = 0, median = 0, tau = 0;  ///< relative errors; Kendall's tau
+};
+
+/// Predicted against measured cycles of the rows of one core.
+Accuracy accuracy(std::ifstream& file, const std::string& uarch, const std::string& core) {
+  const ui::BlockRunner runner(*emu::timing::find_core(core));
+  std::vector<std::pair<double, double>> pairs;
+  std::vector<double> errors;
+  Accuracy out;
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    const size_t hex = line.find(','), measured = line.find(',', hex + 1);
+    if (line.substr(0, hex) != uarch) continue;
+    const auto time = runner.run(bytes_of(line.substr(hex + 1, measured - hex - 1)));
+    if (!time.error.empty()) {
+      ++out.refused;
+      continue;
+    }
+    pairs.emplace_back(time.cycles, std::stod(line.substr(measured + 1)));
+    errors.push_back(std::abs(time.cycles - pairs.back().second) / pairs.back().second);
+    out.mean += errors.back();
+  }
+  out.blocks = pairs.size();
+  if (pairs.size() < 2) return out;
+  out.mean /= static_cast<double>(pairs.size());
+  std::sort(errors.begin(), errors.end());
+  out.median = errors[errors.size() / 2];
+  double order = 0;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const double sign =
+          (pairs[i].first - pairs[j].first) * (pairs[i].second - pairs[j].second);
+      order += sign > 0 ? 1 : sign < 0 ? -1 : 0;
+    }
+  }
+  const auto n = static_cast<double>(pairs.size());
+  out.tau = order / (n * (n - 1) / 2);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("blocks with known answers take their cycles", "[blocks]") {
+  CHECK(cycles("4801d8") == Approx(1.0).epsilon(0.02));        // add rax, rbx
+  CHECK(cycles("480fafc3") == Approx(3.0).epsilon(0.02));      // imul rax, rbx
+  CHECK(cycles("488b00") == Approx(4.0).epsilon(0.02));        // mov rax, [rax]
+  CHECK(cycles("90") == Approx(0.25).epsilon(0.02));           // nop
+  CHECK(cycles("488903488b03") == Approx(4.0).epsilon(0.05));  // mov [rbx], rax; mov rax, [rbx]
+}
+
+TEST_CASE("a block that walks maps the pages it comes to", "[blocks]") {
+  CHECK(cycles("488b034881c300100000") > 0);  // mov rax, [rbx]; add rbx, 4096
+}
+
+TEST_CASE("a block that cannot be measured says why", "[blocks]") {
+  CHECK(error("0f").find("whole instructions") != std::string::npos);
+  CHECK(error("31c9f7f1").find("exception 0") != std::string::npos);      // xor ecx, ecx; div ecx
+  CHECK(error("f4").find("exception 13") != std::string::npos);           // hlt
+  CHECK(error("48890500000000").find("may not") != std::string::npos);    // writes into its code
+}
+
+TEST_CASE("the command answers a row for a row", "[blocks]") {
+  const test::TemporaryFolder folder("time_blocks");
+  std::ofstream(folder / "blocks.csv") << "uarch,hex,measured\nskl,4801d8,1.0\nskl,zz,1\nskl,0f,1\n";
+  const auto result = test::run_vitrine({"time-blocks", (folder / "blocks.csv").string()});
+  CHECK(result.exit_code == 0);
+  CHECK(result.output.find("hex,predicted_cycles_per_iteration\n4801d8,1.0") == 0);
+  CHECK(result.output.find("zz,error: not hexadecimal") != std::string::npos);
+  CHECK(result.output.find("0f,error: ") != std::string::npos);
+  CHECK(test::run_vitrine({"time-blocks", "--profile", "z80", "x.csv"}).exit_code == 2);
+  CHECK(test::run_vitrine({"time-blocks", "no-such-file.csv"}).exit_code == 2);
+}
+
+TEST_CASE("the error against measured Skylake blocks is within its bound", "[blocks][accuracy]") {
+  std::ifstream file(VITRINE_TIMING_DATA "/bhive_sample.csv");
+  if (!file) return test::skip(test::SkipReason::file_absent, "bhive_sample.csv");
+  const Accuracy found = accuracy(file, "skl", "skylake-sp");
+  CAPTURE(found.blocks, found.refused, found.mean, found.median, found.tau);
+  CHECK(found.blocks + found.refused > 500);
+  CHECK(found.refused <= 2);
+  CHECK(found.mean <= 0.09);
+  CHECK(found.median <= 0.04);
+  CHECK(found.tau >= 0.88);
+}
+
+TEST_CASE("the error against measured Zen 4 blocks is within its bound", "[blocks][accuracy]") {
+  std::ifstream file(VITRINE_TIMING_DATA "/zen4_sample.csv");
+  if (!file) return test::skip(test::SkipReason::file_absent, "zen4_sample.csv");
+  const Accuracy found = accuracy(file, "zen4", "zen4-core");
+  CAPTURE(found.blocks, found.refused, found.mean, found.median, found.tau);
+  CHECK(found.refused <= 10);
+  CHECK(found.mean <= 0.14);
+}
