@@ -41,7 +41,9 @@ Session::Session(const RunOptions& options)
   if (!options.firmware.empty()) options_.machine.firmware = plan_.request.image;
   if (const auto why = emu::config_error(options_.machine); !why.empty()) throw UsageError(why);
   machine_ = std::make_unique<emu::Machine>(options_.machine);
-  if (machine_->engine() == nullptr && options_.machine.engine != emu::EngineKind::interpreter) {
+  const bool wanted = options_.machine.engine != emu::EngineKind::interpreter &&
+                      options_.machine.timing == "count";
+  if (wanted && machine_->engine() == nullptr) {
     if (options_.machine.engine == emu::EngineKind::jit) {
       throw UsageError("there is no JIT for this host; --engine interpreter runs everywhere");
     }

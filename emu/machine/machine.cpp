@@ -90,7 +90,7 @@ Machine::Machine(const MachineConfig& config)
     if (config.timing == "core") cpus_.back()->use_core_timing(*timing::find_core(config.core));
     if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
   }
-  if (config.engine != EngineKind::interpreter) {
+  if (config.engine != EngineKind::interpreter && config.timing == "count") {
     engine_ = jit::Engine::create(*cpus_.front(), config.jit_cache_bytes);
     for (const auto& cpu : cpus_) cpu->set_engine(engine_.get());
   }

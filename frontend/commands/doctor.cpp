@@ -91,12 +91,19 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+bool has_jit() {
+  emu::MachineConfig config;
+  config.memory_bytes = emu::kMinMemory;
+  config.engine = emu::EngineKind::jit;
+  return emu::Machine(config).engine() != nullptr;
+}
+
 /// What tests and comfort ask of the host; none of it changes what a guest sees.
 constexpr std::array<std::string_view, 7> kHostPrograms = {
     "clang++-14", "ld.lld-14", "apt-get", "dpkg-deb", "qemu-system-x86_64", "bochs", "gdb"};
 
 void print_text(bool tlfs) {
-  std::printf("engine: interpreter\ntiming: count, core\n");
+  std::printf("engines: %s\ntiming: count, core\n", has_jit() ? "jit, interpreter" : "interpreter");
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     std::printf("cpu %s:\n    %s\n", std::string(profile->name).c_str(),
                 joined(feature_names(*profile)).c_str());
@@ -124,6 +131,7 @@ void print_text(bool tlfs) {
 
 Json as_json(bool tlfs) {
   Json out = {{"schema", kSchema}, {"engines", {"interpreter"}}, {"timing", {"count", "core"}}};
+  if (has_jit()) out["engines"].push_back("jit");
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     out["cpus"][std::string(profile->name)] = feature_names(*profile);
   }

@@ -172,7 +172,7 @@ class Run {
       out["image"].push_back(
           {{"role", image.role}, {"name", image.name}, {"sha256", image.sha256}});
     }
-    out["engine"] = "interpreter";
+    out["engine"] = machine.engine() != nullptr ? "jit" : "interpreter";
     out["timing"] = options_.machine.timing;
     out["instructions"] = machine.instructions();
     out["cycles"] = machine.now().value;
