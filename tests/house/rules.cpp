@@ -46,7 +46,7 @@ constexpr std::array kLadder = {
 // A library's headers begin with the prefix; only files whose path begins with one of the homes see them.
 struct Library {
   std::string_view prefix;
-  std::array<std::string_view, 3> homes;
+  std::array<std::string_view, 4> homes;
 };
 constexpr std::array kLibraries = {
   Library{"Zydis/",    {"emu/cpu/decode", "emu/cpu/timing/data_flow", "tests/", "bench/"}},
