@@ -64,6 +64,8 @@ std::string first_words(std::string_view command) {
 std::span<const CommandRow> commands() { return kCommands; }
 
 void add_commands(CLI::App& app, CommandLine& line) {
+  // At most one: the word behind 'help' is its subject.
+  app.require_subcommand(0, 1);
   for (const CommandRow& row : kCommands) {
     CLI::App* const command = app.add_subcommand(std::string(row.name), std::string(row.meaning));
     command->footer("example: " + std::string(row.example));

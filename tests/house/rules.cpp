@@ -148,7 +148,9 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
     const auto [name, ours] = included(line);
     if (name.empty() || in_text) continue;
     for (const Library& library : kLibraries) {
-      const auto home = [path](std::string_view folder) { return path.starts_with(folder); };
+      const auto home = [path](std::string_view folder) {
+        return !folder.empty() && path.starts_with(folder);
+      };
       if (name.starts_with(library.prefix) &&
           std::none_of(library.homes.begin(), library.homes.end(), home))
         report(std::string(name) + " is not for this folder");
