@@ -72,4 +72,33 @@ Flow single(Cpu& cpu, const Insn& insn) {
   return Flow::next;
 }
 
+// ADDSUBPS, ADDSUBPD: even lanes are subtracted
+template <class T>
+Lanes<T> add_subtract(Env& env, const Lanes<T>& x, const Lanes<T>& y) {
+  Lanes<T> r{};
+  for (size_t i = 0; i < r.size(); ++i) {
+    r[i] = i % 2 == 0 ? sf::sub<T>(env, x[i], y[i]) : sf::add<T>(env, x[i], y[i]);
+  }
+  return r;
+}
+// HADDPS, HADDPD, HSUBPS, HSUBPD
+template <class T, Operation<T> operation>
+Lanes<T> neighbours(Env& env, const Lanes<T>& x, const Lanes<T>& y) {
+  Lanes<T> r{};
+  constexpr size_t kHalf = r.size() / 2;
+  for (size_t i = 0; i < kHalf; ++i) {
+    r[i] = operation(env, x[2 * i], x[2 * i + 1]);
+    r[i + kHalf] = operation(env, y[2 * i], y[2 * i + 1]);
+  }
+  return r;
+}
+
+// ROUNDPS and its like: imm8 chooses the rounding
+template <class T>
+T round(Env& env, T value, uint64_t imm) {
+  const bool by_mxcsr = (imm & 4) != 0;
+  const sf::Rounding rounding = by_mxcsr ? env.rounding : static_cast<sf::Rounding>(imm & 3);
+  return sf::round_to_integral<T>(env, value, rounding, (imm & 8) == 0);
+}
+
 }  // namespace vitrine::emu

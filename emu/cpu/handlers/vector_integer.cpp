@@ -1,7 +1,7 @@
 // SSE2 integer arithmetic, comparison, logic, shifts, packs and shuffles on XMM registers.
 #include <algorithm>
 
-#include "emu/cpu/handlers/vector_lanes.h"
+#include "emu/cpu/handlers/vector_shuffle.h"
 
 namespace vitrine::emu {
 
@@ -32,20 +32,11 @@ Handler select_shift(const Decoded& d) {
 
 // PSLLDQ, PSRLDQ
 template <bool left>
-Flow shift_bytes(Cpu& cpu, const Insn& insn) {
+Flow shift_register(Cpu& cpu, const Insn& insn) {
   Flow blocked;
   if (sse_blocked(cpu, blocked)) return blocked;
-  const auto x = as<uint8_t>(read_xmm(cpu, insn.op[0]));
-  const size_t count = std::min<size_t>(insn.imm & 0xFF, 16);
-  Lanes<uint8_t> r{};
-  for (size_t i = 0; i + count < 16; ++i) {
-    if (left) {
-      r[i + count] = x[i];
-    } else {
-      r[i] = x[i + count];
-    }
-  }
-  write_xmm(cpu, insn.op[0], from<uint8_t>(r));
+  const uint64_t count = insn.imm & 0xFF;
+  write_xmm(cpu, insn.op[0], shift_bytes<left>(read_xmm(cpu, insn.op[0]), count));
   return Flow::next;
 }
 
@@ -133,8 +124,8 @@ constexpr auto kRows = std::to_array<Row>({
     sse_row("psrld", select_shift<uint32_t, Shift::right>), sse_row("psrlq", select_shift<uint64_t, Shift::right>),
     sse_row("psraw", select_shift<uint16_t, Shift::arithmetic>),
     sse_row("psrad", select_shift<uint32_t, Shift::arithmetic>),
-    sse_row("pslldq", select_sse<shift_bytes<true>>, CostClass::sse_shuffle),
-    sse_row("psrldq", select_sse<shift_bytes<false>>, CostClass::sse_shuffle),
+    sse_row("pslldq", select_sse<shift_register<true>>, CostClass::sse_shuffle),
+    sse_row("psrldq", select_sse<shift_register<false>>, CostClass::sse_shuffle),
     sse_row("pextrw", select_extract, CostClass::sse_shuffle),
     sse_row("pinsrw", select_sse<insert_word>, CostClass::sse_shuffle),
 });

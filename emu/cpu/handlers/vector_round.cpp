@@ -5,13 +5,6 @@ namespace vitrine::emu {
 
 namespace {
 
-template <class T>
-T round(Env& env, T value, uint64_t imm) {
-  const bool by_mxcsr = (imm & 4) != 0;
-  const sf::Rounding rounding = by_mxcsr ? env.rounding : static_cast<sf::Rounding>(imm & 3);
-  return sf::round_to_integral<T>(env, value, rounding, (imm & 8) == 0);
-}
-
 // ROUNDPS, ROUNDPD xmm, xmm/m128, imm8
 template <class T>
 Flow round_packed(Cpu& cpu, const Insn& insn) {

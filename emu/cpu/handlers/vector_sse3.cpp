@@ -1,6 +1,7 @@
 // SSE3 and SSSE3 on XMM registers: horizontal and alternating arithmetic, duplicates, shuffles.
 #include "emu/cpu/handlers/vector_float.h"
 #include "emu/cpu/handlers/vector_horizontal.h"
+#include "emu/cpu/handlers/vector_shuffle.h"
 
 namespace vitrine::emu {
 
@@ -23,27 +24,6 @@ Flow across(Cpu& cpu, const Insn& insn) {
   return Flow::next;
 }
 
-// ADDSUBPS, ADDSUBPD: even lanes are subtracted
-template <class T>
-Lanes<T> add_subtract(Env& env, const Lanes<T>& x, const Lanes<T>& y) {
-  Lanes<T> r{};
-  for (size_t i = 0; i < r.size(); ++i) {
-    r[i] = i % 2 == 0 ? sf::sub<T>(env, x[i], y[i]) : sf::add<T>(env, x[i], y[i]);
-  }
-  return r;
-}
-// HADDPS, HADDPD, HSUBPS, HSUBPD
-template <class T, Operation<T> operation>
-Lanes<T> neighbours(Env& env, const Lanes<T>& x, const Lanes<T>& y) {
-  Lanes<T> r{};
-  constexpr size_t kHalf = r.size() / 2;
-  for (size_t i = 0; i < kHalf; ++i) {
-    r[i] = operation(env, x[2 * i], x[2 * i + 1]);
-    r[i + kHalf] = operation(env, y[2 * i], y[2 * i + 1]);
-  }
-  return r;
-}
-
 // MOVDDUP xmm, xmm/m64
 Flow duplicate_double(Cpu& cpu, const Insn& insn) {
   Flow flow;
@@ -53,12 +33,6 @@ Flow duplicate_double(Cpu& cpu, const Insn& insn) {
   write_xmm(cpu, insn.op[0], {*source, *source});
   return Flow::next;
 }
-// MOVSLDUP, MOVSHDUP
-template <size_t odd>
-Xmm duplicate_singles(const Xmm&, const Xmm& b) {
-  const auto y = as<uint32_t>(b);
-  return from<uint32_t>({y[odd], y[odd], y[2 + odd], y[2 + odd]});
-}
 // LDDQU xmm, m128
 Flow load_unaligned(Cpu& cpu, const Insn& insn) {
   Flow flow;
@@ -67,25 +41,6 @@ Flow load_unaligned(Cpu& cpu, const Insn& insn) {
   if (!value) return cpu.raise(value.error());
   write_xmm(cpu, insn.op[0], *value);
   return Flow::next;
-}
-
-// PSHUFB
-Xmm shuffle_by(const Xmm& a, const Xmm& b) {
-  const auto x = as<uint8_t>(a);
-  auto control = as<uint8_t>(b);
-  for (auto& byte : control) byte = sign(byte) ? 0 : x[byte & 15];
-  return from<uint8_t>(control);
-}
-// PALIGNR
-Xmm align_right(const Xmm& a, const Xmm& b, uint8_t imm) {
-  const auto high = as<uint8_t>(a);
-  const auto low = as<uint8_t>(b);
-  Lanes<uint8_t> r{};
-  for (size_t i = 0; i < r.size(); ++i) {
-    const size_t at = i + imm;
-    r[i] = at < 16 ? low[at] : at < 32 ? high[at - 16] : uint8_t{0};
-  }
-  return from<uint8_t>(r);
 }
 
 constexpr auto kSse3 = Feature::sse3;

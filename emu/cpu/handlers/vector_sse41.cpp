@@ -1,52 +1,14 @@
 // SSE4.1 and SSE4.2 integers on XMM registers: lanes, widening, blends, elements in and out, PTEST.
 #include <utility>
 
-#include "emu/cpu/handlers/vector_lanes.h"
+#include "emu/cpu/handlers/vector_shuffle.h"
 
 namespace vitrine::emu {
 
 namespace {
 
-// --- Lanes ---
-
-uint64_t mul_even_signed_lane(uint64_t a, uint64_t b) {
-  const int64_t x = as_signed(static_cast<uint32_t>(a));
-  return static_cast<uint64_t>(x * as_signed(static_cast<uint32_t>(b)));
-}
-uint32_t mul_low_dword(uint32_t a, uint32_t b) { return a * b; }
-
-// PHMINPOSUW
-Xmm horizontal_minimum(const Xmm&, const Xmm& b) {
-  const auto y = as<uint16_t>(b);
-  const auto least = std::min_element(y.begin(), y.end());
-  return {*least | static_cast<uint64_t>(least - y.begin()) << 16, 0};
-}
-// MPSADBW
-Xmm multiple_differences(const Xmm& a, const Xmm& b, uint8_t imm) {
-  const auto x = as<uint8_t>(a);
-  const auto y = as<uint8_t>(b);
-  const size_t from_x = (imm >> 2 & 1u) * 4;
-  const size_t from_y = (imm & 3u) * 4;
-  Lanes<uint16_t> r{};
-  for (size_t i = 0; i < r.size(); ++i) {
-    for (size_t j = 0; j < 4; ++j) {
-      const int difference = int{x[from_x + i + j]} - int{y[from_y + j]};
-      r[i] = static_cast<uint16_t>(r[i] + (difference < 0 ? -difference : difference));
-    }
-  }
-  return from<uint16_t>(r);
-}
-
 // --- Blends ---
 
-// PBLENDW, BLENDPS, BLENDPD
-template <class T>
-Xmm blend(const Xmm& a, const Xmm& b, uint8_t imm) {
-  auto x = as<T>(a);
-  const auto y = as<T>(b);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = (imm >> i & 1) != 0 ? y[i] : x[i];
-  return from<T>(x);
-}
 // PBLENDVB, BLENDVPS, BLENDVPD xmm, xmm/m128, <XMM0>
 template <class T>
 Flow blend_variable(Cpu& cpu, const Insn& insn) {
