@@ -55,6 +55,8 @@ constexpr auto kCalls = std::to_array<CallRow>({
   simple_call<set_event_log_group_sources>(Call::set_event_log_group_sources, Privilege::none),
   simple_call<release_event_log_buffer>(Call::release_event_log_buffer, Privilege::none),
   simple_call<flush_event_log_buffer>(Call::flush_event_log_buffer, Privilege::none),
+  simple_call<set_system_property>(Call::set_system_property, Privilege::none),
+  simple_call<enter_sleep_state>(Call::enter_sleep_state, Privilege::none),
 });
 // clang-format on
 

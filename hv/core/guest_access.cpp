@@ -1,4 +1,6 @@
 // Looking into a child: walking its page tables, reading and writing its memory.
+#include "hv/core/guest_access.h"
+
 #include <array>
 
 #include "hv/core/gpa_space.h"
@@ -20,7 +22,7 @@ constexpr std::uint64_t kCr4Pae = 1 << 5;
 constexpr std::uint64_t kEferLongMode = 1 << 10;
 constexpr std::uint64_t kEferNoExecute = 1 << 11;
 
-// SDM "Paging": bits that all entry formats share.
+// SDM "GuestPaging": bits that all entry formats share.
 constexpr std::uint64_t kPresent = 1 << 0;
 constexpr std::uint64_t kWritable = 1 << 1;
 constexpr std::uint64_t kUser = 1 << 2;
@@ -42,11 +44,6 @@ constexpr Format kLegacy{4, 10, 2, 10, 1};
 constexpr Format kPae{8, 9, 3, 2, 1};
 constexpr Format kFourLevel{8, 9, 4, 9, 2};
 
-struct Paging {
-  std::uint64_t cr0, cr3, cr4, efer;
-  bool user;
-};
-
 Outcome<VirtualProcessor*> find_target(const Caller& caller, tlfs::PartitionId id,
                                        std::uint32_t index) {
   const auto child = child_of(caller, id);
@@ -65,7 +62,7 @@ std::uint64_t get(const Hypervisor& hv, VirtualProcessor& vp, Register name) {
   return result == RegisterResult::done ? value.low : 0;
 }
 
-Paging paging_of(const Hypervisor& hv, VirtualProcessor& vp) {
+GuestPaging paging_of(const Hypervisor& hv, VirtualProcessor& vp) {
   tlfs::U128 ss;
   const Platform& platform = *hv.platform;
   const bool known =
@@ -73,7 +70,7 @@ Paging paging_of(const Hypervisor& hv, VirtualProcessor& vp) {
       RegisterResult::done;
   // SS.DPL is the privilege level; attributes are the top 16 bits.
   constexpr unsigned kDplShift = 48 + 5;
-  Paging paging{};
+  GuestPaging paging{};
   paging.cr0 = get(hv, vp, Register::cr0);
   paging.cr3 = get(hv, vp, Register::cr3);
   paging.cr4 = get(hv, vp, Register::cr4);
@@ -82,7 +79,7 @@ Paging paging_of(const Hypervisor& hv, VirtualProcessor& vp) {
   return paging;
 }
 
-const Format& format_of(const Paging& paging) {
+const Format& format_of(const GuestPaging& paging) {
   if ((paging.efer & kEferLongMode) != 0) return kFourLevel;
   return (paging.cr4 & kCr4Pae) != 0 ? kPae : kLegacy;
 }
@@ -114,7 +111,8 @@ void set_bits(const Hypervisor& hv, const EntryAt& entry, unsigned bytes, std::u
 }
 
 // SDM "Determination of Access Rights", without protection keys, SMEP and SMAP: what the flags ask for.
-bool permitted(const Paging& paging, std::uint64_t flags, std::uint64_t all_of, bool no_execute) {
+bool permitted(const GuestPaging& paging, std::uint64_t flags, std::uint64_t all_of,
+               bool no_execute) {
   if ((flags & TranslateInput::kPrivilegeExempt) != 0) return true;
   if (paging.user && (all_of & kUser) == 0) return false;
   const bool write_checked = paging.user || (paging.cr0 & kCr0WriteProtect) != 0;
@@ -123,7 +121,7 @@ bool permitted(const Paging& paging, std::uint64_t flags, std::uint64_t all_of, 
   return (flags & TranslateInput::kExecute) == 0 || !no_execute;
 }
 
-Walked walk(const Hypervisor& hv, const Partition& partition, const Paging& paging,
+Walked walk(const Hypervisor& hv, const Partition& partition, const GuestPaging& paging,
             std::uint64_t gva, std::uint64_t flags) {
   if ((paging.cr0 & kCr0Paging) == 0) return {TranslateCode::success, gva >> tlfs::kPageShift};
   const Format& format = format_of(paging);
@@ -208,6 +206,27 @@ bool legal_access(std::uint64_t gpa, std::uint32_t count, std::uint64_t flags) {
 
 }  // namespace
 
+std::uint8_t fetch_instruction(const Hypervisor& hv, const Partition& partition,
+                               const GuestPaging& paging, std::uint64_t linear,
+                               std::span<std::uint8_t> bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const std::uint64_t at = linear + done;
+    const Walked walked = walk(hv, partition, paging, at, TranslateInput::kExecute);
+    if (walked.code != TranslateCode::success) break;
+    const std::uint64_t offset = at & (tlfs::kPageSize - 1);
+    const GpaAccess found =
+        access(hv, partition, (walked.gpa_page << tlfs::kPageShift) | offset, Rights::read);
+    if (found.address == 0) break;
+    const std::uint64_t in_page = tlfs::kPageSize - offset;
+    const std::uint64_t wanted = bytes.size() - done;
+    const std::uint64_t now = wanted < in_page ? wanted : in_page;
+    __builtin_memcpy(bytes.data() + done, hv.at<void>(found.address), now);
+    done += now;
+  }
+  return static_cast<std::uint8_t>(done);
+}
+
 // A VP that runs elsewhere leaves its processor first: its tables are walked with the registers it has then.
 Outcome<tlfs::TranslateOutput> translate_virtual_address(Caller& caller, const TranslateInput& in) {
   Hypervisor& hv = caller.hv;
@@ -220,7 +239,7 @@ Outcome<tlfs::TranslateOutput> translate_virtual_address(Caller& caller, const T
   if (!parked(caller, vp)) return Outcome<tlfs::TranslateOutput>::again();
   const Partition& partition = partition_of(hv, vp);
   if ((in.flags & TranslateInput::kFlushInhibit) != 0) vp.tlb_locked = 1;
-  const Paging paging = paging_of(hv, vp);
+  const GuestPaging paging = paging_of(hv, vp);
   Walked walked = walk(hv, partition, paging, in.gva_page << tlfs::kPageShift, in.flags);
   std::uint64_t extra = tlfs::TranslateOutput::kWriteBack;
   if (walked.code == TranslateCode::success) {

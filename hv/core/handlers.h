@@ -7,6 +7,7 @@
 #include "hv/tlfs/intercepts.h"
 #include "hv/tlfs/partition_calls.h"
 #include "hv/tlfs/port_calls.h"
+#include "hv/tlfs/system_calls.h"
 #include "hv/tlfs/vp_calls.h"
 
 namespace vitrine::hv {
@@ -135,5 +136,11 @@ Done set_event_log_group_sources(Caller&, const tlfs::EventLogSourcesInput&);
 Done release_event_log_buffer(Caller&, const tlfs::EventLogBufferInput&);
 // Completes a partly filled buffer and sends the ready message at once.
 Done flush_event_log_buffer(Caller&, const tlfs::EventLogBufferInput&);
+
+// --- system_calls.cpp: 0x006F, 0x0084 -------------------------------------------------------------------
+// Registers how the machine is turned off.
+Done set_system_property(Caller&, const tlfs::SetSystemPropertyInput&);
+// Turns the machine off.
+Done enter_sleep_state(Caller&, const tlfs::EnterSleepStateInput&);
 
 }  // namespace vitrine::hv

@@ -57,6 +57,15 @@ struct LogicalProcessor {
   std::uint64_t next_timer{};     // TSC of the next synthetic timer, ~0 for none
 };
 
+// What the root has said about turning the machine off.
+struct PowerOff {
+  std::uint8_t pm1a_type{};
+  std::uint8_t pm1b_type{};
+  std::uint8_t registered{};
+  std::uint8_t locked{};
+  std::uint32_t reserved{};
+};
+
 struct Hypervisor {
   const Platform* platform{};
   std::uint64_t memory_bias{};
@@ -79,6 +88,7 @@ struct Hypervisor {
   std::uint64_t partition_count{};
   std::array<std::uint64_t, 4> stale{};  // partitions whose translations this attempt has narrowed
   std::array<EventLogGroup, tlfs::kEventLogTypes> event_log{};
+  PowerOff power_off{};
 
   template <class T>
   T* at(std::uint64_t address) const {

@@ -62,6 +62,8 @@ struct Platform {
   // Takes the VP off its processor, its state saved where get_register() finds it. False: a kick is
   // under way, ask again in the next attempt. A VP that is not running is parked at once.
   bool (*park)(void*, VirtualProcessor&){};
+  // Writes these SLP_TYP values to the PM1 control registers; returns where the machine stays on.
+  void (*power_off)(void*, std::uint8_t pm1a_type, std::uint8_t pm1b_type){};
   // HV_X64_MSR_RESET and GUEST_IDLE.
   void (*reset_partition)(void*, Partition&){};
   void (*idle)(void*, VirtualProcessor&){};

@@ -23,6 +23,7 @@ set(VITRINE_HV_CORE_SOURCES
   slots.cpp
   synic.cpp
   synthetic_msrs.cpp
+  system_calls.cpp
   time.cpp
   timers.cpp
   virtual_interrupts.cpp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/core/hypervisor.h"
+#include "hv/image/acpi_tables.h"
 #include "hv/image/ept_tables.h"
 #include "hv/image/vp_context.h"
 
@@ -26,6 +27,7 @@ struct ImageState {
   Platform platform;
   VpKind root_kind;
   VpKind child_kind;
+  PowerPorts power;
 };
 extern ImageState image_state;
 

@@ -11,6 +11,14 @@ inline void out8(std::uint16_t port, std::uint8_t value) {
 inline void out32(std::uint16_t port, std::uint32_t value) {
   asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
+inline void out16(std::uint16_t port, std::uint16_t value) {
+  asm volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+inline std::uint16_t in16(std::uint16_t port) {
+  std::uint16_t value;
+  asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
 inline std::uint8_t in8(std::uint16_t port) {
   std::uint8_t value;
   asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));

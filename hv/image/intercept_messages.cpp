@@ -1,8 +1,10 @@
 // The messages that tell a parent what its child was about to do.
 #include "hv/image/intercept_messages.h"
 
+#include <array>
 #include <span>
 
+#include "hv/core/guest_access.h"
 #include "hv/core/intercepts.h"
 #include "hv/image/image_state.h"
 #include "hv/image/processor.h"
@@ -35,6 +37,31 @@ tlfs::InterceptHeader make_header(const VpContext& vp, MessageAccess access, boo
       .rflags = read_vmcs(Field::guest_rflags)};
 }
 
+// TLFS "Intercept Message Fields": the instruction as the guest's memory has it; as many bytes as it is
+// long where the processor says so, else up to 16 from its beginning.
+struct InstructionBytes {
+  std::array<std::uint8_t, 16> bytes{};
+  std::uint8_t count{};
+};
+
+InstructionBytes read_instruction(const VpContext& vp, std::uint64_t length) {
+  InstructionBytes instruction;
+  const std::size_t most = instruction.bytes.size();
+  const bool code64 = (read_vmcs(Field::guest_efer) & arch::efer::lma) != 0 &&
+                      arch::SegmentRights{read_segment(arch::cs).rights}.long_mode();
+  const GuestPaging paging{.cr0 = read_guest_cr0(),
+                           .cr3 = read_vmcs(Field::guest_cr3),
+                           .cr4 = read_guest_cr4(),
+                           .efer = read_vmcs(Field::guest_efer),
+                           .user = arch::SegmentRights{read_segment(arch::ss).rights}.dpl() == 3};
+  const std::uint64_t rip = read_vmcs(Field::guest_rip);
+  const std::uint64_t linear = code64 ? rip : (read_segment(arch::cs).base + rip) & 0xFFFFFFFF;
+  const std::size_t wanted = length != 0 && length < most ? length : most;
+  instruction.count = fetch_instruction(hypervisor, partition_of(hypervisor, *vp.core), paging,
+                                        linear, std::span(instruction.bytes).first(wanted));
+  return instruction;
+}
+
 tlfs::InterceptRegisters make_registers(const VpContext& vp) {
   const auto& gpr = vp.registers.gpr;
   tlfs::InterceptRegisters r{.rax = gpr[arch::rax],
@@ -60,14 +87,16 @@ void send(const VpContext& vp, tlfs::MessageType type, const Payload& payload) {
 
 void send_io_intercept(VpContext& vp, const arch::IoAccess& access) {
   const auto direction = access.in() ? MessageAccess::read : MessageAccess::write;
+  const InstructionBytes instruction =
+      read_instruction(vp, read_vmcs(Field::exit_instruction_length));
   const tlfs::IoPortIntercept payload{.header = make_header(vp, direction, true),
                                       .port = access.port(),
                                       .information = tlfs::IoPortIntercept::information_of(
                                           access.size(), access.string(), access.rep()),
-                                      .instruction_bytes = 0,
+                                      .instruction_bytes = instruction.count,
                                       .reserved = 0,
                                       .rax = vp.gpr(arch::rax),
-                                      .bytes = {},
+                                      .bytes = instruction.bytes,
                                       .ds = tlfs_segment(arch::ds),
                                       .es = tlfs_segment(arch::es),
                                       .rcx = vp.gpr(arch::rcx),
@@ -103,16 +132,17 @@ void send_exception_intercept(VpContext& vp) {
   const arch::InterruptionInfo event{read_vmcs32(Field::exit_interruption_information)};
   constexpr auto kPageFault = static_cast<std::uint8_t>(arch::Vector::page_fault);
   const bool page_fault = event.vector() == kPageFault;
+  const InstructionBytes instruction = read_instruction(vp, 0);
   const tlfs::ExceptionIntercept payload{
       .header = make_header(vp, MessageAccess::execute, false),
       .vector = event.vector(),
       .information =
           event.error_code_valid() ? tlfs::ExceptionIntercept::kErrorCodeValid : std::uint8_t{0},
-      .instruction_bytes = 0,
+      .instruction_bytes = instruction.count,
       .error_code = read_vmcs32(Field::exit_interruption_error_code),
       .parameter = page_fault ? read_vmcs(Field::exit_qualification) : 0,
       .reserved = 0,
-      .bytes = {},
+      .bytes = instruction.bytes,
       .ds = tlfs_segment(arch::ds),
       .ss = tlfs_segment(arch::ss),
       .registers = make_registers(vp)};
@@ -127,16 +157,18 @@ void send_memory_intercept(VpContext& vp, tlfs::MessageType type) {
   const auto access = fetch   ? MessageAccess::execute
                       : write ? MessageAccess::write
                               : MessageAccess::read;
+  // There is nothing to read where the instruction itself could not be fetched.
+  const InstructionBytes instruction = fetch ? InstructionBytes{} : read_instruction(vp, 0);
   constexpr std::uint32_t kWriteBack = 6;
   const tlfs::MemoryIntercept payload{
       .header = make_header(vp, access, false),
       .cache_type = kWriteBack,
-      .instruction_bytes = 0,
+      .instruction_bytes = instruction.count,
       .information = linear ? tlfs::MemoryIntercept::kGvaValid : std::uint8_t{0},
       .reserved = 0,
       .gva = linear ? read_vmcs(Field::guest_linear_address) : 0,
       .gpa = read_vmcs(Field::guest_physical_address),
-      .bytes = {},
+      .bytes = instruction.bytes,
       .ds = tlfs_segment(arch::ds),
       .ss = tlfs_segment(arch::ss),
       .registers = make_registers(vp)};

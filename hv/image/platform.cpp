@@ -101,6 +101,20 @@ void reset_partition(void*, Partition& partition) {
            .destination = 0});
 }
 
+// ACPI "PM1 Control Registers": SLP_TYP in bits 12:10, SLP_EN is bit 13.
+void sleep(std::uint16_t port, std::uint8_t type) {
+  constexpr std::uint16_t kSleepBits = 0x3C00;
+  constexpr std::uint16_t kSleepEnable = 0x2000;
+  if (port == 0) return;
+  const auto kept = static_cast<std::uint16_t>(in16(port) & ~kSleepBits);
+  out16(port, static_cast<std::uint16_t>(kept | type << 10 | kSleepEnable));
+}
+
+void power_off(void*, std::uint8_t pm1a_type, std::uint8_t pm1b_type) {
+  sleep(image_state.power.pm1a_control, pm1a_type);
+  sleep(image_state.power.pm1b_control, pm1b_type);
+}
+
 void idle(void*, VirtualProcessor& vp) { context_of(vp).halted = context_of(vp).idle = true; }
 
 // --- memory ------------------------------------------------------------------------------------
@@ -291,6 +305,7 @@ void fill_platform(Platform& platform) {
               .write_apic = write_apic,
               .reschedule = reschedule,
               .park = park,
+              .power_off = power_off,
               .reset_partition = reset_partition,
               .idle = idle,
               .partition_pages = kPartitionPages,

@@ -144,6 +144,7 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
   image_state.controls = controls;
   image_state.root_kind = make_root_kind(controls);
   image_state.child_kind = make_child_kind(controls);
+  image_state.power = power_ports(information);
   const StagedModules staged = stage_modules(information);
   start_other_processors(information);
   start_core(information);

@@ -346,7 +346,8 @@ constexpr const CallCode* find_call(std::uint16_t code) {
   return low < kCallCodes.size() && kCallCodes[low].code == code ? &kCallCodes[low] : nullptr;
 }
 
-// The calls that versions 1 and 2 of the hypervisor document in full, by name.
+// The calls that versions 1 and 2 of the hypervisor document in full, by name, and the two by which
+// a root of today turns the machine off.
 // clang-format off
 enum class Call : std::uint16_t {
   switch_virtual_address_space = 0x0001,
@@ -393,6 +394,8 @@ enum class Call : std::uint16_t {
   set_event_log_group_sources = 0x0066,
   release_event_log_buffer = 0x0067,
   flush_event_log_buffer = 0x0068,
+  set_system_property = 0x006F,
+  enter_sleep_state = 0x0084,
 };
 // clang-format on
 

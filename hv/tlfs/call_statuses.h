@@ -207,6 +207,13 @@ inline constexpr auto kCallStatuses = std::to_array<CallStatus>({
   {Call::flush_event_log_buffer,            Status::access_denied,               "the caller is not the root"},
   {Call::flush_event_log_buffer,            Status::invalid_parameter,           "unknown type or index"},
   {Call::flush_event_log_buffer,            Status::operation_denied,            "the group is not initialized, or the buffer is neither in use nor complete"},
+  {Call::set_system_property,               Status::access_denied,               "the caller is not the root"},
+  {Call::set_system_property,               Status::unknown_property,            "a property other than the sleep state"},
+  {Call::set_system_property,               Status::invalid_parameter,           "a reserved field, a state but S5, or a value beyond three bits"},
+  {Call::set_system_property,               Status::operation_denied,            "registration has been locked"},
+  {Call::enter_sleep_state,                 Status::access_denied,               "the caller is not the root"},
+  {Call::enter_sleep_state,                 Status::invalid_parameter,           "a state but S5"},
+  {Call::enter_sleep_state,                 Status::operation_denied,            "the state has not been registered"},
 });
 // clang-format on
 

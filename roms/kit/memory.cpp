@@ -4,15 +4,27 @@
 
 extern "C" {
 
+// Quadwords first: an iteration of a repeated string instruction costs about the same whatever its size.
 void* memcpy(void* destination, const void* source, std::size_t size) {
   void* const result = destination;
-  asm volatile("rep movsb" : "+D"(destination), "+S"(source), "+c"(size) : : "memory");
+  std::size_t words = size / 8;
+  const std::size_t rest = size % 8;
+  asm volatile("rep movsq; movq %[rest], %%rcx; rep movsb"
+               : "+D"(destination), "+S"(source), "+c"(words)
+               : [rest] "r"(rest)
+               : "memory");
   return result;
 }
 
 void* memset(void* destination, int value, std::size_t size) {
+  constexpr std::uint64_t kEachByte = 0x0101010101010101;
   void* const result = destination;
-  asm volatile("rep stosb" : "+D"(destination), "+c"(size) : "a"(value) : "memory");
+  std::size_t words = size / 8;
+  const std::size_t rest = size % 8;
+  asm volatile("rep stosq; movq %[rest], %%rcx; rep stosb"
+               : "+D"(destination), "+c"(words)
+               : "a"(static_cast<unsigned char>(value) * kEachByte), [rest] "r"(rest)
+               : "memory");
   return result;
 }
 

@@ -9,12 +9,14 @@ using test::Outcome;
 
 namespace {
 
-Outcome boot(const std::string& hypervisor, uint64_t slice) {
+Outcome boot(const std::string& hypervisor, uint64_t slice,
+             const std::vector<std::string>& hypervisor_options = {}) {
   ui::RunOptions options;
   options.image = (test::kLinuxImages / "bzImage").string();
   options.initrd = (test::kLinuxImages / "initramfs.cpio.gz").string();
   options.append = "console=ttyS0 quiet vt.run=facts,off";
   options.hypervisor = hypervisor;
+  options.hypervisor_options = hypervisor_options;
   options.serial = "null";
   ui::finish_options(options);
   return test::boot(options, slice);
@@ -44,4 +46,13 @@ TEST_CASE("Linux boots as the hypervisor's root and uses its clock", "[linux]") 
   CHECK(first.text.find("current_device: Hyper-V clockevent") != std::string::npos);
   const Outcome cut = boot("builtin", 7'654'321);
   CHECK(cut == first);
+}
+
+TEST_CASE("Linux as a root that manages the processors powers off by hypercall", "[linux]") {
+  if (!have_linux() || !test::have_image("vitrine-hv")) return;
+  const Outcome out = boot("builtin", 1'000'000'000, {"identity=root"});
+  INFO(out.text);
+  CHECK(out.reason == emu::StopReason::power_off);
+  CHECK(out.says("VITRINE-INIT-UP"));
+  CHECK_FALSE(out.says("kernel BUG"));
 }

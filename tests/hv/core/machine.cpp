@@ -69,6 +69,9 @@ struct FakePlatform {
     return false;
   }
   static void nothing(void*, Partition&) {}
+  static void power_off(void* context, std::uint8_t pm1a_type, std::uint8_t pm1b_type) {
+    of(context).power_offs.emplace_back(pm1a_type, pm1b_type);
+  }
   static void idle(void*, VirtualProcessor&) {}
 
   static bool map_page(void* context, Partition& partition, std::uint64_t gpa_page,
@@ -154,6 +157,7 @@ Machine::Machine(std::uint32_t processors, Identity identity, std::uint64_t page
                .write_apic = Fake::write_apic,
                .reschedule = Fake::reschedule,
                .park = Fake::park,
+               .power_off = Fake::power_off,
                .reset_partition = Fake::nothing,
                .idle = Fake::idle,
                .partition_pages = 1,

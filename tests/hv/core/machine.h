@@ -151,6 +151,7 @@ class Machine {
   std::vector<Interrupt> interrupts;
   std::vector<hv::VirtualFlush> flushes;
   unsigned translation_flushes = 0;
+  std::vector<std::pair<std::uint8_t, std::uint8_t>> power_offs;  // the two SLP_TYP values
   std::uint64_t tsc = 1'000'000;
   // How many questions for a waiting interrupt are answered "no" before one is "yes"; ~0: always no.
   std::uint64_t quiet_units = ~std::uint64_t{0};

@@ -24,6 +24,7 @@ std::span<const StatusCase> partition_cases();
 std::span<const StatusCase> vp_cases();
 std::span<const StatusCase> port_cases();
 std::span<const StatusCase> event_log_cases();
+std::span<const StatusCase> system_cases();
 
 // --- scenes ------------------------------------------------------------------------------------
 

@@ -87,7 +87,8 @@ constexpr auto kImpossible = std::to_array<Impossible>({
 
 std::vector<StatusCase> all_cases() {
   std::vector<StatusCase> cases;
-  for (const auto part : {partition_cases(), vp_cases(), port_cases(), event_log_cases()}) {
+  for (const auto part :
+       {partition_cases(), vp_cases(), port_cases(), event_log_cases(), system_cases()}) {
     cases.insert(cases.end(), part.begin(), part.end());
   }
   return cases;
