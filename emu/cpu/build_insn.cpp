@@ -45,7 +45,8 @@ uint8_t packed_operand(const Operand& operand) {
 
 /// Immediate operands share `imm`: the one there is, or two side by side (ENTER: size in the low
 /// 16 bits, level above), or a far pointer's offset with its selector above the offset. An x87
-/// instruction, which never has one, keeps its opcode as the x87 unit records it.
+/// instruction, which never has one, keeps its opcode as the x87 unit records it. A fourth operand
+/// that is a register, which VEX forms encode in an immediate, is its number.
 uint64_t packed_immediate(const Decoded& d) {
   const bool x87 = d.opcode_map == 0 && (d.opcode & 0xF8) == 0xD8;
   if (x87) return (d.opcode & 7u) << 8 | d.modrm;
@@ -53,6 +54,7 @@ uint64_t packed_immediate(const Decoded& d) {
   bool first = true;
   for (uint8_t i = 0; i < d.operand_count; ++i) {
     const Operand& o = d.operands[i];
+    if (i == 3 && (o.kind == OperandKind::xmm || o.kind == OperandKind::ymm)) return o.number;
     if (o.kind == OperandKind::far_pointer) return o.value | uint64_t{o.selector} << 32;
     if (o.kind != OperandKind::immediate && o.kind != OperandKind::relative) continue;
     imm = first ? o.value : (imm & 0xFFFF) | o.value << 16;

@@ -17,8 +17,9 @@ struct Table {
   Table() {
     // Integer and control rows first: where a mnemonic has several meanings, the order of the
     // lists decides only between forms that no two rows share.
-    for (const auto group : {integer_rows(), control_flow_rows(), string_rows(), segment_rows(),
-                             system_rows(), x87_rows(), mmx_rows(), sse_rows(), vmx_rows()}) {
+    for (const auto group :
+         {integer_rows(), control_flow_rows(), string_rows(), segment_rows(), system_rows(),
+          x87_rows(), mmx_rows(), sse_rows(), vmx_rows(), avx_rows()}) {
       rows.insert(rows.end(), group.begin(), group.end());
     }
     for (size_t i = 0; i < rows.size(); ++i) by_mnemonic.push_back(static_cast<uint16_t>(i));

@@ -65,6 +65,7 @@ std::span<const Row> x87_rows();
 std::span<const Row> mmx_rows();
 std::span<const Row> sse_rows();
 std::span<const Row> vmx_rows();
+std::span<const Row> avx_rows();
 
 /// All rows in a fixed order; Insn::row indexes it.
 std::span<const Row> instruction_table();

@@ -61,6 +61,8 @@ Range range_of(Suite suite) {
     case Suite::integer: return {0, integer};
     case Suite::x87: return {x87, emu::x87_rows().size()};
     case Suite::vector: return {vector, emu::mmx_rows().size() + emu::sse_rows().size()};
+    case Suite::avx:
+      return {emu::instruction_table().size() - emu::avx_rows().size(), emu::avx_rows().size()};
   }
   return {};
 }

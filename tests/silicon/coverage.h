@@ -10,7 +10,7 @@
 
 namespace vitrine::test {
 
-enum class Suite : uint8_t { integer, x87, vector };
+enum class Suite : uint8_t { integer, x87, vector, avx };
 
 /// The rows that a suite must have cases of, by number in the whole table.
 std::vector<uint16_t> rows_of(Suite suite);

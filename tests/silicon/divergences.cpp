@@ -101,13 +101,13 @@ bool both_estimates(uint32_t host, uint32_t ours) {
 }
 
 bool estimates(const Case& c, const Insn& insn, const Outcome& host, const Outcome& ours) {
-  using Singles = std::array<uint32_t, 4>;
+  using Singles = std::array<uint32_t, 8>;
   Outcome expected = host;
   auto& target = expected.after.vector.ymm[insn.op[0]];
   const auto& result = ours.after.vector.ymm[insn.op[0]];
-  const auto x = std::bit_cast<Singles>(std::array{target[0], target[1]});
-  const auto y = std::bit_cast<Singles>(std::array{result[0], result[1]});
-  std::copy_n(result.begin(), 2, target.begin());
+  const auto x = std::bit_cast<Singles>(target);
+  const auto y = std::bit_cast<Singles>(result);
+  target = result;
   return std::equal(x.begin(), x.end(), y.begin(), both_estimates) &&
          difference(c, expected, ours, 0).empty();
 }
@@ -128,6 +128,25 @@ bool masked_store_faults(const Case&, const Insn&, const Outcome& host, const Ou
   return host.faulted;
 }
 
+/// A gather that faults on the way keeps the elements of its mask as they were, and what lies above
+/// them; the signs of the elements, which are all that counts when it goes on, agree.
+bool mask_kept(const Case& c, const Insn& insn, const Outcome& host, const Outcome& ours) {
+  Outcome expected = host;
+  auto& mask = expected.after.vector.ymm[insn.op[2]];
+  const auto& result = ours.after.vector.ymm[insn.op[2]];
+  const bool quads = (insn.flags & emu::insn_flag::rex_w) != 0;
+  const uint64_t signs = quads ? 0x8000000000000000 : 0x8000000080000000;
+  for (size_t i = 0; i < mask.size(); ++i) {
+    const bool above = i != 0 && result[i] == 0 && mask[i] == c.before.vector.ymm[insn.op[2]][i];
+    if (((mask[i] ^ result[i]) & signs) != 0 && !above) return false;
+  }
+  mask = result;
+  return host.faulted && difference(c, expected, ours, 0).empty();
+}
+
+constexpr std::string_view kExtended =
+    "the mask is made of whole elements first (SDM \"VPGATHERDD\", \"Operation\")";
+constexpr std::string_view kUnextended = "elements that are not complete keep their mask";
 constexpr std::string_view kCanonical =
     "the reciprocal rounded to 12 bits (SDM \"RCPPS\": an error of at most 1.5 * 2^-12)";
 constexpr std::string_view kTable = "a table of its own within the same bound";
@@ -182,7 +201,7 @@ constexpr std::array<UndefinedFlags, 24> kUndefinedFlags = {{
   {"aad",    rflags::cf | rflags::af | rflags::of},
 }};
 
-constexpr std::array<Divergence, 41> kDivergences = {{
+constexpr std::array<Divergence, 54> kDivergences = {{
   {"shld",  shifts_past_operand,    kThrice, kOther},
   {"shrd",  shifts_past_operand,    kThrice, kOther},
   {"cmpsb", two_operands_fault,     kFirst,  kSecond},
@@ -224,6 +243,19 @@ constexpr std::array<Divergence, 41> kDivergences = {{
   {"cvttpd2pi",  enters_mmx_before_fault, kBefore, kEntered},
   {"maskmovq",   masked_store_faults,     kStored, kOperandFaults},
   {"maskmovdqu", masked_store_faults,     kStored, kOperandFaults},
+  {"vmaskmovdqu", masked_store_faults,    kStored, kOperandFaults},
+  {"vrcpps",   estimates, kCanonical, kTable},
+  {"vrcpss",   estimates, kCanonical, kTable},
+  {"vrsqrtps", estimates, kCanonical, kTable},
+  {"vrsqrtss", estimates, kCanonical, kTable},
+  {"vpgatherdd", mask_kept, kExtended, kUnextended},
+  {"vpgatherdq", mask_kept, kExtended, kUnextended},
+  {"vpgatherqd", mask_kept, kExtended, kUnextended},
+  {"vpgatherqq", mask_kept, kExtended, kUnextended},
+  {"vgatherdps", mask_kept, kExtended, kUnextended},
+  {"vgatherdpd", mask_kept, kExtended, kUnextended},
+  {"vgatherqps", mask_kept, kExtended, kUnextended},
+  {"vgatherqpd", mask_kept, kExtended, kUnextended},
 }};
 // clang-format on
 

@@ -50,6 +50,7 @@ class Builder {
   void emit_form();
   void emit_memory(uint8_t reg);
   void emit_memory16(uint8_t reg);
+  void emit_vsib(uint8_t reg);
   void emit_prefix_and_opcode(uint8_t reg, uint8_t index, uint8_t base);
   void emit_immediates();
   unsigned immediate_bytes(std::string_view kind) const;
@@ -82,7 +83,7 @@ class Builder {
 
 /// Most operands lie inside; some across the edges of pages, in the read-only page or nowhere.
 uint64_t Builder::pick_target() {
-  const uint64_t near = random_.below(17);
+  const uint64_t near = random_.below(form_.wide ? 33 : 17);
   switch (random_.below(24)) {
     case 0: return kWindow + 0x1000 - near;  // across two pages
     case 1: return kReadOnly - near;         // into the read-only page
@@ -151,10 +152,17 @@ void Builder::emit_vex(uint8_t reg, uint8_t index, uint8_t base) {
   rex_w_ = form_.w >= 0 ? form_.w == 1 : wide_ && random_.one_in(2);
   const bool one_operand = form_.text.find("v0") != std::string_view::npos;
   const unsigned v = one_operand ? 0 : any_register();
+  const bool long_vector = form_.wide && (!form_.narrow || random_.one_in(2));
+  const unsigned rest = (long_vector ? 4u : 0u) | form_.vex_pp;
+  if (form_.vex_map == 1 && !rex_w_ && index < 8 && base < 8 && random_.one_in(2)) {
+    emit(0xC5, 1);
+    emit((reg < 8 ? 0x80u : 0u) | (~v & 15) << 3 | rest, 1);
+    return;
+  }
   emit(0xC4, 1);
   emit((reg < 8 ? 0x80u : 0u) | (index < 8 ? 0x40u : 0u) | (base < 8 ? 0x20u : 0u) | form_.vex_map,
        1);
-  emit((rex_w_ ? 0x80u : 0u) | (~v & 15) << 3 | form_.vex_pp, 1);
+  emit((rex_w_ ? 0x80u : 0u) | (~v & 15) << 3 | rest, 1);
 }
 
 unsigned Builder::immediate_bytes(std::string_view kind) const {
@@ -274,8 +282,25 @@ void Builder::emit_memory(uint8_t reg) {
   if (has_base) aim(base, rest - displacement);
 }
 
+/// A vector index beside a base that lies in the middle of the window.
+void Builder::emit_vsib(uint8_t reg) {
+  const auto mod = static_cast<uint8_t>(random_.below(3));
+  const uint8_t index = any_register();
+  uint8_t base = any_register();
+  if (mod == 0 && (base & 7) == kRbp) base ^= 1;
+  emit_prefix_and_opcode(reg, index, base);
+  emit(static_cast<uint64_t>(mod << 6 | (reg & 7) << 3 | 4), 1);
+  emit(random_.below(4) << 6 | (index & 7u) << 3 | (base & 7u), 1);
+  uint64_t displacement = 0;
+  if (mod == 1) displacement = static_cast<uint64_t>(int64_t{static_cast<int8_t>(random_.next())});
+  if (mod == 2) displacement = static_cast<uint64_t>(int64_t{static_cast<int32_t>(random_.next())});
+  emit(displacement, mod == 1 ? 1 : mod == 2 ? 4 : 0);
+  aim(base, offset_of(kWindow + 0x1000) - displacement);
+}
+
 void Builder::emit_form() {
   const uint8_t reg = form_.fixed_reg ? form_.reg : any_register();
+  if (memory_ && form_.vsib) return emit_vsib(reg);
   if (memory_) return address16_ ? emit_memory16(reg) : emit_memory(reg);
   const uint8_t rm = any_register();
   if (form_.vex) {
@@ -423,6 +448,12 @@ Form parse_form(std::string_view text) {
       form.in64 = false;
     } else if (word == "only64") {
       form.in32 = false;
+    } else if (word == "l1" || word == "lx") {
+      form.wide = true;
+      form.narrow = word == "lx";
+    } else if (word == "vsib") {
+      form.vsib = true;
+      form.register_allowed = false;
     } else if (word == "w0" || word == "w1") {
       form.w = word == "w1" ? 1 : 0;
     } else if (word != "v0") {

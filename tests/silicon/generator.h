@@ -43,6 +43,9 @@ class Random {
 ///   only32 only64   never, or only, in 64-bit code
 ///   no66      never with an operand-size prefix
 ///   w0 w1     VEX.W or REX.W fixed
+///   v0        VEX.vvvv names no register
+///   l1 lx     VEX.L is 1, or either; else it is 0
+///   vsib      the operand in memory has a vector index
 struct Form {
   std::string_view text;
   std::vector<uint8_t> prefix;
@@ -54,6 +57,7 @@ struct Form {
   bool plus_r = false, lock = false, rep = false, stack = false, count = false, a16 = false,
        no66 = false;
   bool in32 = true, in64 = true;
+  bool vsib = false, wide = false, narrow = true;  ///< VEX.L may be 1, may be 0
   int w = -1;
   std::vector<std::string_view> immediates;
 };

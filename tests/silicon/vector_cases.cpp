@@ -114,6 +114,38 @@ void aim_store(Case& c, Random& random) {
   c.before.gpr[arch::rdi] = target - data_base(c.size);
 }
 
+/// Map and opcode of a VEX instruction, and where its ModRM byte is.
+struct VexOpcode {
+  uint8_t map = 0, opcode = 0;
+  size_t modrm = 0;
+};
+VexOpcode vex_opcode(const Case& c) {
+  for (size_t i = 0; i + 3 < c.length; ++i) {
+    if (c.bytes[i] == 0xC5) return {1, c.bytes[i + 2], i + 3};
+    if (c.bytes[i] == 0xC4) {
+      return {static_cast<uint8_t>(c.bytes[i + 1] & 31), c.bytes[i + 3], i + 4};
+    }
+  }
+  return {};
+}
+
+/// Every index register holds distances that the scale of the case keeps in the window, but for some.
+void aim_gather(Case& c, Random& random, unsigned scale, bool quads) {
+  const auto distance = [&] {
+    const auto within = static_cast<int64_t>(random.below(0x1000)) - 0x800;
+    const auto beyond = static_cast<int64_t>(random.below(0x3000)) - 0x1800;
+    return (random.one_in(12) ? beyond : within) >> scale;
+  };
+  for (auto& ymm : c.before.vector.ymm) {
+    for (auto& half : ymm) {
+      const auto low = static_cast<uint64_t>(distance());
+      const auto high = static_cast<uint64_t>(distance());
+      if (random.one_in(60)) continue;
+      half = quads ? low : (low & 0xFFFFFFFF) | high << 32;
+    }
+  }
+}
+
 }  // namespace
 
 void prepare_vectors(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host) {
@@ -139,6 +171,22 @@ void prepare_vectors(Case& c, Random& random, std::span<uint8_t> ours, std::span
   const size_t count = std::min<size_t>(sizeof(bytes), kWritableBytes - at);
   std::memcpy(ours.data() + at, bytes.data(), count);
   std::memcpy(host.data() + at, bytes.data(), count);
+}
+
+void prepare_avx(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host) {
+  prepare_vectors(c, random, ours, host);
+  const VexOpcode vex = vex_opcode(c);
+  if (vex.map == 1 && vex.opcode == 0xF7) aim_store(c, random);
+  if (vex.map == 2 && vex.opcode >= 0x90 && vex.opcode <= 0x93) {
+    aim_gather(c, random, c.bytes[vex.modrm + 1] >> 6, (vex.opcode & 1) != 0);
+  }
+  const bool inside = c.target >= kWindow && c.target + 32 <= kReadOnly;
+  if (!inside) return;
+  Contents contents(random);
+  const std::array<Half, 2> bytes = {contents.half(), contents.half()};
+  const size_t at = c.target - kWindow + 16;
+  std::memcpy(ours.data() + at, bytes.data(), sizeof(bytes));
+  std::memcpy(host.data() + at, bytes.data(), sizeof(bytes));
 }
 
 }  // namespace vitrine::test

@@ -13,4 +13,7 @@ namespace vitrine::test {
 /// integer edges, short alphabets with zeros, counts, or copies of each other.
 void prepare_vectors(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host);
 
+/// As above, with 32 bytes in memory, and with indices of gathers that mostly stay in the window.
+void prepare_avx(Case& c, Random& random, std::span<uint8_t> ours, std::span<uint8_t> host);
+
 }  // namespace vitrine::test

@@ -1,7 +1,7 @@
 // AES-NI and PCLMULQDQ on XMM registers.
 #include <bit>
 
-#include "emu/cpu/handlers/vector.h"
+#include "emu/cpu/handlers/avx.h"
 #include "emu/cpu/handlers/vector_lanes.h"
 
 namespace vitrine::emu {
@@ -139,8 +139,27 @@ constexpr auto kRows = std::to_array<Row>({
 });
 // clang-format on
 
+template <Xmm (*operation)(const Xmm&, const Xmm&)>
+constexpr Row avx_aes_row(std::string_view mnemonic) {
+  return avx_row(mnemonic, select_vex<each_lane<1, operation>, kNoForm>, kCrypto, Feature::aes);
+}
+template <Xmm (*operation)(const Xmm&, const Xmm&, uint8_t)>
+constexpr Row avx_by_row(std::string_view mnemonic, Feature feature) {
+  return avx_row(mnemonic, select_vex<each_lane_by<1, operation, 0>, kNoForm>, kCrypto, feature);
+}
+
+// clang-format off
+constexpr auto kAvxRows = std::to_array<Row>({
+    avx_aes_row<encrypt<false>>("vaesenc"), avx_aes_row<encrypt<true>>("vaesenclast"),
+    avx_aes_row<decrypt<false>>("vaesdec"), avx_aes_row<decrypt<true>>("vaesdeclast"),
+    avx_aes_row<inverse_mix>("vaesimc"), avx_by_row<assist>("vaeskeygenassist", Feature::aes),
+    avx_by_row<carryless_product>("vpclmulqdq", Feature::pclmul),
+});
+// clang-format on
+
 }  // namespace
 
 std::span<const Row> vector_crypto_rows() { return kRows; }
+std::span<const Row> avx_crypto_rows() { return kAvxRows; }
 
 }  // namespace vitrine::emu

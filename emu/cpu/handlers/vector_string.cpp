@@ -1,7 +1,7 @@
 // SSE4.2 string comparison: PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM with every control byte.
 #include <bit>
 
-#include "emu/cpu/handlers/vector.h"
+#include "emu/cpu/handlers/avx.h"
 
 namespace vitrine::emu {
 
@@ -116,10 +116,10 @@ Xmm mask_of(uint32_t bits, Control control) {
 }
 
 // PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM xmm, xmm/m128, imm8
-template <Lengths lengths, Answer result>
+template <bool vex, Lengths lengths, Answer result>
 Flow compare_strings(Cpu& cpu, const Insn& insn) {
   Flow flow;
-  if (sse_blocked(cpu, flow)) return flow;
+  if (vex ? avx_blocked(cpu, flow) : sse_blocked(cpu, flow)) return flow;
   Xmm second{};
   if (insn.op[1] == kMemory) {
     // These operands need no alignment.
@@ -148,7 +148,12 @@ Flow compare_strings(Cpu& cpu, const Insn& insn) {
     const uint32_t index = bits == 0 ? most : control.from_top() ? top : bottom;
     cpu.set_reg<uint32_t>(at::rcx, index);
   } else {
-    write_xmm(cpu, 0, mask_of(bits, control));
+    const Xmm mask = mask_of(bits, control);
+    if (vex) {
+      write_low(cpu, 0, mask);
+    } else {
+      write_xmm(cpu, 0, mask);
+    }
   }
   cpu.state.flags.set_arithmetic(
       (bits != 0 ? flag::cf : 0u) | (b.length < elements ? flag::zf : 0u) |
@@ -158,8 +163,9 @@ Flow compare_strings(Cpu& cpu, const Insn& insn) {
 
 template <Lengths lengths, Answer result>
 constexpr Row string_row(std::string_view mnemonic) {
-  return {mnemonic,           Feature::sse4_2,   InsnClass::plain,
-          CostClass::sse_mul, {0, flag::all, 0}, select_sse<compare_strings<lengths, result>>};
+  return {mnemonic,          Feature::sse4_2,
+          InsnClass::plain,  CostClass::sse_mul,
+          {0, flag::all, 0}, select_sse<compare_strings<false, lengths, result>>};
 }
 
 // clang-format off
@@ -169,8 +175,24 @@ constexpr std::array<Row, 4> kRows = {{
 }};
 // clang-format on
 
+template <Lengths lengths, Answer result>
+constexpr Row avx_string_row(std::string_view mnemonic) {
+  Row row = avx_row(mnemonic, select_vex<compare_strings<true, lengths, result>, kNoForm>,
+                    CostClass::sse_mul);
+  row.flags.written = flag::all;
+  return row;
+}
+
+// clang-format off
+constexpr std::array<Row, 4> kAvxRows = {{
+    avx_string_row<Lengths::in_registers, Answer::index>("vpcmpestri"), avx_string_row<Lengths::in_registers, Answer::mask>("vpcmpestrm"),
+    avx_string_row<Lengths::until_zero, Answer::index>("vpcmpistri"),   avx_string_row<Lengths::until_zero, Answer::mask>("vpcmpistrm"),
+}};
+// clang-format on
+
 }  // namespace
 
 std::span<const Row> vector_string_rows() { return kRows; }
+std::span<const Row> avx_string_rows() { return kAvxRows; }
 
 }  // namespace vitrine::emu
