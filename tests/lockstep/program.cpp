@@ -63,13 +63,36 @@ class Encoder {
   unsigned operand_bytes = 4;
 };
 
+/// VMOVDQU, VPADDD, VPADDQ, VPXOR and VMULPS of XMM or YMM registers.
+void vector_instruction(Encoder& e, bool memory) {
+  struct Form {
+    unsigned prefix, opcode;
+    bool two_operands;
+  };
+  constexpr std::array<Form, 6> kForms = {{{2, 0x6F, true},
+                                           {2, 0x7F, true},
+                                           {1, 0xFE, false},
+                                           {1, 0xD4, false},
+                                           {1, 0xEF, false},
+                                           {0, 0x59, false}}};
+  const Form& form = kForms[e.random.below(kForms.size())];
+  const auto reg = static_cast<unsigned>(e.random.below(16));
+  const auto first = static_cast<unsigned>(form.two_operands ? 0 : e.random.below(16));
+  const auto rm = static_cast<unsigned>(memory ? 15 : e.random.below(16));
+  const auto length = static_cast<unsigned>(e.random.below(2));
+  e.bytes({0xC4, (reg < 8 ? 0x80u : 0u) | 0x40u | (rm < 8 ? 0x20u : 0u) | 1u,
+           (~first & 15u) << 3 | length << 2 | form.prefix, form.opcode});
+  e.bytes({(memory ? 0x80u : 0xC0u) | (reg & 7) << 3 | (rm & 7)});
+  if (memory) e.displacement();
+}
+
 /// One random instruction without a transfer of control.
 void instruction(Encoder& e) {
   Random& r = e.random;
   const bool memory = r.one_in(3);
   const auto b = static_cast<unsigned>(r.below(2));  // 0: byte form
   // clang-format off
-  switch (r.below(24)) {
+  switch (r.below(26)) {
     case 0:
     case 1:
     case 2: e.form({static_cast<unsigned>(r.below(8)) << 3 | static_cast<unsigned>(r.below(2)) << 1 | b}, e.reg(), memory, b == 0); break;
@@ -104,6 +127,8 @@ void instruction(Encoder& e) {
       e.bytes({0x40u | number >> 3, (r.one_in(2) ? 0x50u : 0x58u) | (number & 7)});
       break;
     }
+    case 23:
+    case 24: vector_instruction(e, memory); break;
     default: {
       constexpr std::array<std::array<unsigned, 2>, 14> kPlain = {{{0x48, 0x98}, {0x40, 0x98}, {0x48, 0x99}, {0x40, 0x99},
           {0x40, 0xF8}, {0x40, 0xF9}, {0x40, 0xF5}, {0x48, 0x9C}, {0x48, 0x9F}, {0x48, 0x9E}, {0x48, 0x90}, {0x48, 0xFC}, {0x0F, 0xC8}, {0x0F, 0xA2}}};
@@ -263,7 +288,8 @@ void load_program(emu::Machine& m, const Program& program) {
   emu::CpuState& s = cpu.state;
   s.cr0 = 0x80010031;
   s.cr3 = Places::kPml4;
-  s.cr4 = 0x220;
+  s.cr4 = 0x40220;
+  s.xcr0 = 7;
   s.efer = 0xD00;
   const emu::SegmentState data{0, 0xFFFFFFFF, emu::arch::SegmentRights{0xC093}, 16};
   for (auto& segment : s.segments) segment = data;

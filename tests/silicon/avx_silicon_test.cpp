@@ -118,6 +118,8 @@ constexpr auto kForms = std::to_array<std::string_view>({
   "vex.66.3a 60 /r ib v0", "vex.66.3a 61 /r ib v0", "vex.66.3a 62 /r ib v0", "vex.66.3a 63 /r ib v0",
   "vex.66.38 db /r v0", "vex.66.38 dc /r", "vex.66.38 dd /r", "vex.66.38 de /r", "vex.66.38 df /r",
   "vex.66.3a df /r ib v0", "vex.66.3a 44 /r ib",
+  // MXCSR
+  "0f ae /2 mem no66", "0f ae /3 mem no66", "vex.np.0f ae /2 mem v0", "vex.np.0f ae /3 mem v0",
   // #UD: lengths, widths and registers that do not exist
   "vex.66.0f 6e /r v0 l1", "vex.np.0f 12 /r mem l1", "vex.np.0f 13 /r mem v0 l1", "vex.66.0f c4 /r ib l1",
   "vex.66.0f c5 /r ib reg v0 l1", "vex.66.38 41 /r v0 l1", "vex.66.38 16 /r w0", "vex.66.38 36 /r w1 l1",

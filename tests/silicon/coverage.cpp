@@ -45,12 +45,14 @@ constexpr auto kUntested = std::to_array<Untested>({
     {"iretq", kTransfer},
     {"cpuid", kIdentity}, {"rdtsc", kIdentity}, {"rdtscp", kIdentity}, {"rdpid", kIdentity}, {"rdrand", kIdentity},
     {"rdseed", kIdentity},
-    {"fxrstor", kImages}, {"fxrstor64", kImages}, {"fxsave", kImages}, {"fxsave64", kImages}, {"ldmxcsr", kImages},
-    {"stmxcsr", kImages}, {"vldmxcsr", kImages}, {"vstmxcsr", kImages}, {"xgetbv", kImages}, {"xrstor", kImages},
+    {"fxrstor", kImages}, {"fxrstor64", kImages}, {"fxsave", kImages}, {"fxsave64", kImages}, {"xgetbv", kImages}, {"xrstor", kImages},
     {"xrstor64", kImages}, {"xsave", kImages}, {"xsave64", kImages}, {"xsavec", kImages}, {"xsavec64", kImages},
     {"xsaveopt", kImages}, {"xsaveopt64", kImages},
 });
 // clang-format on
+
+/// Rows of the system group that the suite of AVX judges.
+constexpr std::array<std::string_view, 4> kMxcsr = {"ldmxcsr", "stmxcsr", "vldmxcsr", "vstmxcsr"};
 
 Range range_of(Suite suite) {
   const size_t integer =
@@ -73,6 +75,13 @@ std::vector<uint16_t> rows_of(Suite suite) {
   const Range range = range_of(suite);
   std::vector<uint16_t> rows;
   for (size_t i = 0; i < range.count; ++i) rows.push_back(static_cast<uint16_t>(range.first + i));
+  if (suite != Suite::avx) return rows;
+  const auto table = emu::instruction_table();
+  for (size_t i = 0; i < table.size(); ++i) {
+    for (const auto name : kMxcsr) {
+      if (table[i].mnemonic == name) rows.push_back(static_cast<uint16_t>(i));
+    }
+  }
   return rows;
 }
 

@@ -1,7 +1,9 @@
 // What the SDM leaves undefined, or the host's processor does differently, by our own rule; no oracle.
 #include "tests/silicon/divergences.h"
 
+#include <bit>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <initializer_list>
 
 #include "emu/arch/registers.h"
@@ -36,6 +38,10 @@ class Single {
   uint64_t flags() { return run().after.rflags & kAllFlags; }
   uint64_t gpr(uint8_t number) { return run().after.gpr[number]; }
   OurProcessor& processor() { return processor_; }
+  emu::VectorState& vectors() {
+    case_.with_vectors = true;
+    return case_.before.vector;
+  }
 
  private:
   Case case_;
@@ -164,6 +170,52 @@ TEST_CASE("an operand-size prefix does not truncate a near branch in 64-bit mode
 
 TEST_CASE("0F 0D with a register operand is a NOP", "[silicon]") {
   CHECK_FALSE(Single({0x0F, 0x0D, 0xC0}).run().faulted);
+}
+
+TEST_CASE("a gather that faults leaves a mask of whole elements, cleared above them", "[silicon]") {
+  // VPGATHERDD XMM0, [RAX + XMM2 * 4], XMM1: the second element lies in nothing.
+  Single gather({0xC4, 0xE2, 0x71, 0x90, 0x04, 0x90});
+  gather.set(arch::rax, kUnmapped - 4);
+  auto& ymm = gather.vectors().ymm;
+  ymm[0] = {1, 2, 3, 4};
+  ymm[1] = {0x8765432187654321, 0x8000000012345678, 5, 6};
+  ymm[2] = {uint64_t{1} << 32, uint64_t{1} << 32, 0, 0};
+  const Outcome& end = gather.run();
+  REQUIRE(end.faulted);
+  CHECK(end.fault_address == kUnmapped);
+  CHECK(end.after.vector.ymm[0] == std::array<uint64_t, 4>{0, 2, 3, 4});
+  CHECK(end.after.vector.ymm[1] ==
+        std::array<uint64_t, 4>{0xFFFFFFFF00000000, 0xFFFFFFFF00000000, 0, 0});
+}
+
+TEST_CASE("bytes that VMASKMOVDQU leaves out do not fault", "[silicon]") {
+  Single store({0xC5, 0xF9, 0xF7, 0xC1});
+  store.set(arch::rdi, kReadOnly - 8);
+  store.vectors().ymm[0] = {0x1122334455667788, 0x99, 0, 0};
+  store.vectors().ymm[1] = {0x8080808080808080, 0, 0, 0};
+  CHECK_FALSE(store.run().faulted);
+}
+
+TEST_CASE("VRCPPS and VRSQRTPS give one value within the manual's bound", "[silicon]") {
+  for (const uint8_t opcode : {uint8_t{0x52}, uint8_t{0x53}}) {
+    Single estimate({0xC5, 0xFC, opcode, 0xC1});
+    estimate.vectors().ymm[1].fill(0x4080000040800000);  // 4.0
+    for (const uint64_t pair : estimate.run().after.vector.ymm[0]) {
+      const auto value = double{std::bit_cast<float>(static_cast<uint32_t>(pair))};
+      const double exact = opcode == 0x52 ? 0.5 : 0.25;
+      CHECK(std::fabs(value - exact) <= exact * 1.5 / 4096);
+      CHECK(pair >> 32 == (pair & 0xFFFFFFFF));
+    }
+  }
+}
+
+TEST_CASE("LDMXCSR refuses bit 17", "[silicon]") {
+  Single load({0x0F, 0xAE, 0x10});
+  load.set(arch::rax, kWindow + 0x400);
+  load.processor().memory()[0x402] = 2;
+  const Outcome& end = load.run();
+  REQUIRE(end.faulted);
+  CHECK(end.fault.vector == arch::Vector::general_protection);
 }
 
 }  // namespace

@@ -129,6 +129,16 @@ VexOpcode vex_opcode(const Case& c) {
   return {};
 }
 
+/// LDMXCSR, VLDMXCSR.
+bool loads_mxcsr(const Case& c) {
+  const VexOpcode vex = vex_opcode(c);
+  if (vex.map == 1 && vex.opcode == 0xAE) return (c.bytes[vex.modrm] >> 3 & 7) == 2;
+  for (size_t i = 0; i + 2 < c.length && vex.map == 0; ++i) {
+    if (c.bytes[i] == 0x0F && c.bytes[i + 1] == 0xAE) return (c.bytes[i + 2] >> 3 & 7) == 2;
+  }
+  return false;
+}
+
 /// Every index register holds distances that the scale of the case keeps in the window, but for some.
 void aim_gather(Case& c, Random& random, unsigned scale, bool quads) {
   const auto distance = [&] {
@@ -182,6 +192,11 @@ void prepare_avx(Case& c, Random& random, std::span<uint8_t> ours, std::span<uin
   }
   const bool inside = c.target >= kWindow && c.target + 32 <= kReadOnly;
   if (!inside) return;
+  if (loads_mxcsr(c) && !random.one_in(4)) {
+    const uint32_t value = pick_mxcsr(random) | (random.one_in(8) ? 1u << random.below(32) : 0);
+    std::memcpy(ours.data() + c.target - kWindow, &value, sizeof(value));
+    std::memcpy(host.data() + c.target - kWindow, &value, sizeof(value));
+  }
   Contents contents(random);
   const std::array<Half, 2> bytes = {contents.half(), contents.half()};
   const size_t at = c.target - kWindow + 16;

@@ -109,3 +109,20 @@ TEST_CASE("MSRs of features the profile lacks do not exist", "[arch][cpuid]") {
   REQUIRE(msr_exists(kSkylakeSp, msr::ia32_efer));
   REQUIRE_FALSE(msr_exists(kSkylakeSp, 0xC1));
 }
+
+TEST_CASE("The profile is an x86-64-v3 processor", "[arch][cpuid]") {
+  for (const CpuFeature feature :
+       {CpuFeature::avx, CpuFeature::avx2, CpuFeature::fma, CpuFeature::f16c, CpuFeature::bmi1,
+        CpuFeature::bmi2, CpuFeature::lzcnt, CpuFeature::movbe, CpuFeature::xsave}) {
+    CHECK(kSkylakeSp.has(feature));
+  }
+}
+
+TEST_CASE("Leaf 0DH gives AVX state 256 bytes at 576, and sizes by XCR0", "[arch][cpuid]") {
+  REQUIRE(legal_xcr0(kSkylakeSp) == 7);
+  REQUIRE(cpuid(kSkylakeSp, 0xD, 0, {.xcr0 = 3}) == CpuidResult{7, 576, 832, 0});
+  REQUIRE(cpuid(kSkylakeSp, 0xD, 0, {.xcr0 = 7}) == CpuidResult{7, 832, 832, 0});
+  REQUIRE(cpuid(kSkylakeSp, 0xD, 1, {.xcr0 = 7}).ebx == 832);
+  REQUIRE(cpuid(kSkylakeSp, 0xD, 2, {}) == CpuidResult{256, 576, 0, 0});
+  REQUIRE(cpuid(kSkylakeSp, 0xD, 3, {}) == CpuidResult{});
+}
