@@ -122,6 +122,7 @@ void initialize(Hypervisor& hv, const Configuration& configuration) {
   hv.tsc_start = hv.platform->read_tsc(hv.platform->context);
   hv.physical_bits = configuration.physical_bits;
   hv.hardware_features = configuration.hardware_features;
+  hv.image_lock.rank = LockRank::image;
   hv.tree_lock.rank = LockRank::tree;
   hv.synic_lock.rank = LockRank::synic;
   for (std::uint32_t type = 0; type < tlfs::kEventLogTypes; ++type) {

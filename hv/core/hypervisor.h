@@ -81,6 +81,7 @@ struct Hypervisor {
   std::uint64_t tsc_start{};
   std::uint32_t physical_bits{};
   std::uint32_t hardware_features{};
+  Lock image_lock;
   Lock tree_lock;
   Lock synic_lock;
   std::uint64_t first_partition{};  // the root, then all others in order of id

@@ -15,12 +15,11 @@ Guard::Guard(Hypervisor& hv, std::uint32_t processor, Lock& lock)
   }
   require(lock.rank > held_before_, "locks are taken in order");
   const Platform& platform = *hv.platform;
-  std::uint32_t expected = 0;
-  while (!__atomic_compare_exchange_n(&lock.holder, &expected, me, false, __ATOMIC_ACQUIRE,
-                                      __ATOMIC_RELAXED)) {
-    expected = 0;
+  const std::uint16_t mine = __atomic_fetch_add(&lock.tickets, std::uint16_t{1}, __ATOMIC_RELAXED);
+  while (__atomic_load_n(&lock.serving, __ATOMIC_ACQUIRE) != mine) {
     platform.pause(platform.context, processor);
   }
+  __atomic_store_n(&lock.holder, me, __ATOMIC_RELAXED);
   lock.depth = 1;
   hv.processor(processor).held = lock.rank;
 }
@@ -28,7 +27,9 @@ Guard::Guard(Hypervisor& hv, std::uint32_t processor, Lock& lock)
 Guard::~Guard() {
   if (--lock_.depth != 0) return;
   hv_.processor(processor_).held = held_before_;
-  __atomic_store_n(&lock_.holder, 0U, __ATOMIC_RELEASE);
+  __atomic_store_n(&lock_.holder, 0U, __ATOMIC_RELAXED);
+  const auto next = static_cast<std::uint16_t>(lock_.serving + 1);
+  __atomic_store_n(&lock_.serving, next, __ATOMIC_RELEASE);
 }
 
 }  // namespace vitrine::hv

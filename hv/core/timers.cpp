@@ -45,6 +45,12 @@ void find_next(Hypervisor& hv, std::uint32_t processor) {
   __atomic_store_n(&hv.processor(processor).next_timer, next, __ATOMIC_RELEASE);
 }
 
+// The processor that runs the VP must look at its timers again, if that is another one.
+void notice(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp) {
+  find_next(hv, vp.processor);
+  if (vp.processor != processor) hv.platform->reschedule(hv.platform->context, vp);
+}
+
 // TLFS "Synthetic Timers": a periodic timer's first period starts when it is enabled; a one-shot count is
 // an absolute time, and one in the past expires at once.
 void arm(Hypervisor& hv, const VirtualProcessor& vp, SyntheticTimer& timer) {
@@ -101,7 +107,7 @@ bool write_timer_config(Hypervisor& hv, std::uint32_t processor, VirtualProcesso
   if (!has_target || timer.count == 0) config = config.with_enabled(false);
   timer.config = config.word;
   arm(hv, vp, timer);
-  find_next(hv, vp.processor);
+  notice(hv, processor, vp);
   return true;
 }
 
@@ -119,7 +125,7 @@ void write_timer_count(Hypervisor& hv, std::uint32_t processor, VirtualProcessor
   }
   timer.config = config.word;
   arm(hv, vp, timer);
-  find_next(hv, vp.processor);
+  notice(hv, processor, vp);
 }
 
 void stop_timer(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp,

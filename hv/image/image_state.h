@@ -1,12 +1,17 @@
 // What all processors share: the core's root object, its platform, and the two kinds of VP.
 #pragma once
 
+#include <array>
+
 #include "hv/core/hypervisor.h"
+#include "hv/core/translation_epoch.h"
 #include "hv/image/acpi_tables.h"
 #include "hv/image/ept_tables.h"
 #include "hv/image/vp_context.h"
 
 namespace vitrine::hv {
+
+struct Processor;
 
 // What the image keeps for a partition, in the page that the core gives it. Its address is
 // Partition::platform_data.
@@ -28,6 +33,10 @@ struct ImageState {
   VpKind root_kind;
   VpKind child_kind;
   PowerPorts power;
+  std::array<Processor*, kMaximumProcessors> processors{};  // by index, those that have started
+  std::uint32_t processor_count{};
+  std::uint32_t open{};  // the root exists: the others may begin to run it
+  TranslationEpoch translations;
 };
 extern ImageState image_state;
 

@@ -4,6 +4,7 @@
 #include "emu/arch/msr.h"
 #include "hv/image/image_state.h"
 #include "hv/image/instructions.h"
+#include "hv/image/kick.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/processor.h"
 
@@ -75,6 +76,14 @@ InterruptCommand decode_command(std::uint64_t command) {
           .destination = static_cast<std::uint32_t>(command >> 32)};
 }
 
+// SDM "Interrupt Command Register": INIT with trigger mode level and level 0 does nothing any more.
+bool is_deassertion(std::uint64_t command) {
+  constexpr std::uint64_t kAssert = 1U << 14;
+  constexpr std::uint64_t kLevel = 1U << 15;
+  return decode_command(command).delivery == Delivery::init && (command & kLevel) != 0 &&
+         (command & kAssert) == 0;
+}
+
 bool addressed(const VpContext& vp, const VpContext* sender, const InterruptCommand& command) {
   enum : std::uint32_t { none, self, all, others };
   constexpr std::uint32_t kBroadcast = 0xFFFFFFFF;
@@ -144,6 +153,7 @@ void run_timers() {
     vp->apic.run_timer(now);
     const std::uint64_t expiry = vp->apic.next_expiry();
     if (expiry != 0 && expiry < next) next = expiry;
+    if (vp->held_until > now && vp->held_until < next) next = vp->held_until;
   }
   const std::uint64_t wanted = next == kNever ? 0 : next;
   if (wanted == processor.armed) return;
@@ -158,7 +168,9 @@ bool deliver(const Partition& partition, const VpContext* sender, const Interrup
     VpContext& vp = context_of(*hypervisor.at<VirtualProcessor>(address));
     if (!addressed(vp, sender, command)) continue;
     deliver_to(vp, command);
+    kick(vp);
     any = true;
+    if (command.delivery == Delivery::lowest_priority) break;
   }
   return any;
 }
@@ -183,6 +195,12 @@ void keep_interrupted_event(VpContext& vp) {
       InterruptionInfo::kValid | InterruptionInfo::kErrorCode | 0x7FF;
   inject({vectoring.value & kDefined}, read_vmcs32(Field::idt_vectoring_error_code));
   vp.halted = false;
+}
+
+void prepare_wait(VpContext& vp) {
+  write_vmcs(Field::entry_interruption_information, 0);
+  set_primary(vp, arch::primary::interrupt_window_exiting, false);
+  set_primary(vp, arch::primary::nmi_window_exiting, false);
 }
 
 void prepare_entry(VpContext& vp) {
@@ -258,12 +276,15 @@ bool write_apic_msr(VpContext& vp, std::uint32_t index, std::uint64_t value) {
       return true;
     }
     case Kind::command:
+      if (is_deassertion(effect.value)) return true;
       deliver(partition_of(hypervisor, *vp.core), &vp, decode_command(effect.value));
       return true;
     case Kind::local_vector:
       if (vp.is_root) {
+        std::uint64_t kept = 0;
+        vp.apic.read(static_cast<std::uint32_t>(effect.value), 0, kept);
         write_local_vector(static_cast<std::uint32_t>(effect.value),
-                           static_cast<std::uint32_t>(value));
+                           static_cast<std::uint32_t>(kept));
       }
       return true;
     case Kind::none:

@@ -21,6 +21,9 @@ void run_timers();
 // Chooses what the next VM entry delivers, and asks for the exit at which the rest can be.
 void prepare_entry(VpContext& vp);
 
+// The same for one that waits for its SIPI: nothing reaches it.
+void prepare_wait(VpContext& vp);
+
 // After an exit: an event whose delivery the exit interrupted is delivered again.
 void keep_interrupted_event(VpContext& vp);
 

@@ -1,13 +1,15 @@
-// The machine's other processors: started one by one and parked.
+// The machine's other processors: started one by one; each runs its root VP when there is one.
 #include "hv/image/other_processors.h"
 
 #include "emu/arch/registers.h"
 #include "hv/image/acpi_processors.h"
 #include "hv/image/console.h"
+#include "hv/image/image_state.h"
 #include "hv/image/instructions.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/page_heap.h"
 #include "hv/image/processor.h"
+#include "hv/image/run.h"
 #include "hv/image/tsc_frequency.h"
 #include "hv/image/vmx.h"
 
@@ -21,7 +23,7 @@ namespace vitrine::hv {
 namespace {
 
 constexpr std::uint64_t kTrampoline = 0x8000;
-constexpr std::uint64_t kStackPages = 4;
+constexpr std::uint64_t kStackPages = 8;
 
 // How many processors are running; each adds itself.
 volatile std::uint32_t running = 1;
@@ -48,20 +50,20 @@ bool start_one(std::uint32_t apic_id, std::uint64_t frequency) {
 
 }  // namespace
 
-void start_other_processors(const BootInformation& information) {
+std::uint32_t start_other_processors(const BootInformation& information) {
   const ProcessorList list = listed_processors(information);
   const std::uint64_t frequency = tsc_frequency();
   __builtin_memcpy(at<void>(kTrampoline), trampoline,
                    static_cast<std::size_t>(trampoline_end - trampoline));
-  for (std::size_t i = 0; i < list.count; ++i) {
+  for (std::size_t i = 0; i < list.count && running < kMaximumProcessors; ++i) {
     const std::uint32_t apic_id = list.apic_ids[i];
     if (apic_id == this_processor().apic_id) continue;
     const bool started = start_one(apic_id, frequency);
-    say("processor ", std::uint64_t{apic_id}, started ? " is parked" : " did not start");
+    say("processor ", std::uint64_t{apic_id}, started ? " is ready" : " did not start");
   }
+  return running;
 }
 
-// In VMX root operation INIT is blocked, so a parked processor stays until the hypervisor wants it.
 extern "C" [[noreturn]] void other_processor_start_up() {
   Processor& processor = start_processor(running);
   write_cr4(read_cr4() | arch::cr4::osxsave);
@@ -70,8 +72,8 @@ extern "C" [[noreturn]] void other_processor_start_up() {
   processor.vmx_region = allocate_page();
   vmx_on(processor.vmx_region);
   running = running + 1;
-  disable_interrupts();
-  for (;;) halt();
+  while (__atomic_load_n(&image_state.open, __ATOMIC_ACQUIRE) == 0) pause();
+  run_processor();
 }
 
 }  // namespace vitrine::hv

@@ -7,6 +7,7 @@
 #include "hv/image/image_state.h"
 #include "hv/image/instructions.h"
 #include "hv/image/interrupts.h"
+#include "hv/image/kick.h"
 #include "hv/image/local_apic.h"
 #include "hv/image/page_heap.h"
 #include "hv/image/processor.h"
@@ -37,12 +38,14 @@ void platform_pause(void*, std::uint32_t) { pause(); }
 
 void request(void*, VirtualProcessor& vp, std::uint8_t vector, bool auto_eoi) {
   context_of(vp).apic.request(vector, false, auto_eoi);
+  kick(context_of(vp));
 }
 
 void set_external(void*, VirtualProcessor& vp, bool asserted, std::uint8_t vector) {
   VpContext& context = context_of(vp);
   context.asserted = asserted;
   context.asserted_vector = vector;
+  kick(context);
 }
 
 bool deliver_virtual(void*, Partition& partition, std::uint32_t type, bool level, bool logical,
@@ -76,12 +79,29 @@ bool write_apic(void*, VirtualProcessor& vp, std::uint32_t msr, std::uint64_t va
 
 // --- scheduling --------------------------------------------------------------------------------
 
-// One processor: the run loop looks at every virtual processor again before it enters one.
-void reschedule(void*, VirtualProcessor&) {}
+// The run loop looks at every virtual processor again before it enters one.
+void reschedule(void*, VirtualProcessor& vp) { kick(context_of(vp)); }
 
+// The caller's attempt holds the lock, so the other processor can only let go between two attempts.
+// It does not take the VP up again before the caller has come back, but for one slice at most: the
+// caller may have other things to do.
 bool park(void*, VirtualProcessor& vp) {
-  if (this_processor().current == &context_of(vp)) save_swapped_state(context_of(vp));
-  return true;
+  Processor& processor = this_processor();
+  VpContext& context = context_of(vp);
+  if (context.active_on == processor.index + 1) {
+    if (processor.current == &context) save_swapped_state(context);
+    return true;
+  }
+  if (context.active_on == 0) {
+    if (context.held_until != 0) kick(context);
+    context.held_until = 0;
+    return true;
+  }
+  context.park_wanted = true;
+  context.held_until = read_tsc() + hypervisor.tsc_frequency / kSlicesPerSecond;
+  image_state.processors[vp.processor]->park_wanted = true;
+  kick(context);
+  return false;
 }
 
 // The root's reset is the machine's; a child's virtual processors start over as after INIT.
@@ -172,23 +192,31 @@ bool release_table(void*, Partition& partition) {
   EptTables& memory = context_of(partition).memory;
   const std::uint64_t eptp = memory.eptp();
   const bool released = memory.release_one();
-  if (released && !memory.exists()) invalidate_ept(eptp);
+  if (released && !memory.exists()) {
+    invalidate_ept(eptp);
+    forget_elsewhere();
+  }
   return released;
 }
 
 void flush_translations(void*, Partition& partition) {
   if (partition.platform_data == 0) return;
   const EptTables& memory = context_of(partition).memory;
-  if (memory.exists()) invalidate_ept(memory.eptp());
+  if (!memory.exists()) return;
+  invalidate_ept(memory.eptp());
+  forget_elsewhere();
 }
 
 void flush_virtual(void*, Partition& partition, const VirtualFlush& flush) {
+  bool elsewhere = false;
   for (std::uint32_t index = 0; index < kMaximumVps; ++index) {
     if ((flush.vp_mask >> index & 1) == 0 || partition.vps[index] == 0) continue;
     const VpContext& vp = context_of(*hypervisor.at<VirtualProcessor>(partition.vps[index]));
     // More than what is asked for may go: TLFS lets a flush be wider.
     if (vp.vpid != 0) invalidate_vpid(vp.vpid);
+    elsewhere = elsewhere || vp.core->processor != this_processor().index;
   }
+  if (elsewhere) forget_elsewhere();
 }
 
 // --- objects -----------------------------------------------------------------------------------
@@ -206,6 +234,7 @@ void destroy_partition(void*, Partition& partition) {
     const std::uint64_t eptp = memory.eptp();
     memory.destroy();
     invalidate_ept(eptp);
+    forget_elsewhere();
   }
   partition.platform_data = 0;
 }
@@ -221,27 +250,36 @@ std::uint16_t vpid_of(const Partition& partition, const VirtualProcessor& vp) {
 }
 
 void create_vp(void*, Partition& partition, VirtualProcessor& vp) {
-  Processor& processor = this_processor();
+  const Processor& here = this_processor();
+  Processor& processor = *image_state.processors[vp.processor];
   const bool is_root = partition.parent == 0;
   VpContext& context = *at<VpContext>(page_of(vp, VpPage::context));
   vp.platform_data = reinterpret_cast<std::uint64_t>(&context);
   const VpMaterial material{.vmcs = page_of(vp, VpPage::vmcs),
                             .extended_area = page_of(vp, VpPage::extended_state),
                             .vpid = vpid_of(partition, vp),
-                            .apic_id = is_root ? processor.apic_id : vp.index};
+                            .apic_id = is_root ? processor.apic_id : vp.index,
+                            .home = &processor};
   create_vp_context(context, is_root ? image_state.root_kind : image_state.child_kind,
                     context_of(partition).memory, material);
   context.core = &vp;
   context.is_root = is_root;
-  if (!is_root && vp.index != 0) context.startup = Startup::wait_for_sipi;
+  if (vp.index != 0) context.startup = Startup::wait_for_sipi;
   context.next = processor.first;
   processor.first = &context;
   if (is_root) processor.root = &context;
-  if (processor.current != nullptr) load_vmcs(processor.current->vmcs);
+  if (&processor == &here) {
+    context.active_on = here.index + 1;
+  } else {
+    // Its VPID may have been another's there.
+    clear_vmcs(context.vmcs);
+    forget_elsewhere();
+  }
+  if (here.current != nullptr) load_vmcs(here.current->vmcs);
 }
 
 void destroy_vp(void*, Partition&, VirtualProcessor& vp) {
-  Processor& processor = this_processor();
+  Processor& processor = *image_state.processors[vp.processor];
   VpContext& context = context_of(vp);
   for (VpContext** link = &processor.first; *link != nullptr; link = &(*link)->next) {
     if (*link != &context) continue;
@@ -266,6 +304,11 @@ class Borrowed {
     }
   }
   ~Borrowed() {
+    if (vp_.active_on == 0) {
+      // SDM "Software Use of Virtual-Machine Control Structures": not active on two processors.
+      clear_vmcs(vp_.vmcs);
+      vp_.launched = false;
+    }
     if (running_ == &vp_) {
       load_swapped_state(vp_);
     } else if (running_ != nullptr) {

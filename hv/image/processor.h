@@ -21,6 +21,7 @@ struct Processor {
   VpContext* last_child{};    // the child that had its turn last
   std::uint64_t slice_end{};  // when the current one's turn is over, by the TSC
   bool nmi_pending{};
+  bool park_wanted{};  // another processor waits for one of ours to leave
   std::uint32_t request_word{};  // of the physical request register, looked at last
   std::uint64_t armed{};         // what the physical timer is set to
   bool level_owed[256]{};        // level vectors ended by the root, not yet at the physical APIC

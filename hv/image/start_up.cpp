@@ -100,7 +100,7 @@ void start_core(BootInformation& information) {
       .memory_end = end_of_ram(information),
       .root_memory = {},
       .arena = 0,
-      .processors = 1,
+      .processors = image_state.processor_count,
       .identity = information.option("identity=root") ? Identity::root : Identity::enlightened,
       .tsc_frequency = tsc_frequency(),
       .apic_frequency = 0,
@@ -123,6 +123,7 @@ Processor& start_processor(std::uint32_t index) {
   processor.self = &processor;
   processor.index = index;
   load_descriptors(processor.descriptors, reinterpret_cast<std::uint64_t>(&processor));
+  image_state.processors[index] = &processor;
   return processor;
 }
 
@@ -146,7 +147,7 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
   image_state.child_kind = make_child_kind(controls);
   image_state.power = power_ports(information);
   const StagedModules staged = stage_modules(information);
-  start_other_processors(information);
+  image_state.processor_count = start_other_processors(information);
   start_core(information);
   map_root(context_of(hypervisor.root()).memory, information);
 
@@ -158,6 +159,7 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
     set_flat_protected_mode(entry.rip, entry.rbx, *processor.root);
   }
   say("entering the root at ", Hex{entry.rip});
+  __atomic_store_n(&image_state.open, 1U, __ATOMIC_RELEASE);
   run_processor();
 }
 

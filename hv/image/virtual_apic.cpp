@@ -39,6 +39,9 @@ enum TimerMode : std::uint32_t { one_shot, periodic, tsc_deadline };
 constexpr std::array<std::uint32_t, kLocalVectors> kLocalWritable = {
     0x000700FF, 0x000107FF, 0x000107FF, 0x0001A7FF, 0x0001A7FF, 0x000100FF};
 
+// Delivery status and remote IRR: writes do not reach them.
+constexpr std::uint32_t kLocalReadOnly = 0x5000;
+
 constexpr unsigned timer = static_cast<unsigned>(LocalVector::timer);
 
 }  // namespace
@@ -88,9 +91,9 @@ ApicEffect VirtualApic::write(std::uint32_t index, std::uint64_t value, std::uin
   if (index != reg::command && (value >> 32) != 0) return kFault;
   if (index >= reg::local_first && index <= reg::local_last) {
     const std::uint32_t which = index - reg::local_first;
-    if ((low & ~kLocalWritable[which]) != 0) return kFault;
+    if ((low & ~(kLocalWritable[which] | kLocalReadOnly)) != 0) return kFault;
     const std::uint32_t old_mode = timer_mode();
-    local_[which] = enabled() ? low : low | kMasked;
+    local_[which] = (low & ~kLocalReadOnly) | (enabled() ? 0 : kMasked);
     if (which != timer) return {Kind::local_vector, index};
     if (timer_mode() != old_mode) expiry_ = 0;
     return {Kind::timer_changed, 0};

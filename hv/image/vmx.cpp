@@ -59,6 +59,7 @@ constexpr auto kFeatures = std::to_array<FeatureRow>({
     {"EPT write-back memory",   msr::ia32_vmx_ept_vpid_cap, arch::ept_vpid_cap::type_wb},
     {"EPT 2 MiB pages",         msr::ia32_vmx_ept_vpid_cap, arch::ept_vpid_cap::pages_2m},
     {"INVEPT single context",   msr::ia32_vmx_ept_vpid_cap, arch::ept_vpid_cap::invept | arch::ept_vpid_cap::invept_single_context},
+    {"INVEPT all contexts",     msr::ia32_vmx_ept_vpid_cap, arch::ept_vpid_cap::invept_all_context},
 });
 // clang-format on
 
@@ -166,6 +167,18 @@ void invalidate_vpid(std::uint16_t vpid) {
   bool failed;
   asm volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(descriptor), "r"(type) : "memory");
   if (failed) stop("INVVPID failed on", vpid);
+}
+
+void invalidate_everything(const Controls& controls) {
+  const InvalidateDescriptor descriptor{0, 0};
+  const auto tables = static_cast<std::uint64_t>(arch::InveptType::all_context);
+  bool failed;
+  asm volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(descriptor), "r"(tables) : "memory");
+  if (failed) stop("INVEPT of all contexts failed");
+  if ((controls.secondary & arch::secondary::enable_vpid) == 0) return;
+  const auto all = static_cast<std::uint64_t>(arch::InvvpidType::all_context);
+  asm volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(descriptor), "r"(all) : "memory");
+  if (failed) stop("INVVPID of all contexts failed");
 }
 
 }  // namespace vitrine::hv

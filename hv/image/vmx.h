@@ -67,5 +67,7 @@ inline std::uint32_t read_vmcs32(Field field) {
 // SDM "INVEPT": drops what this processor has cached of one EPT hierarchy.
 void invalidate_ept(std::uint64_t eptp);
 void invalidate_vpid(std::uint16_t vpid);
+// Everything cached of any hierarchy and any virtual processor.
+void invalidate_everything(const Controls& controls);
 
 }  // namespace vitrine::hv

@@ -21,8 +21,7 @@ constexpr std::uint32_t kFlatRights = 0xC000;  // 4 KiB granularity, 32-bit
 constexpr std::uint32_t kLdtRights = 0x82;
 constexpr std::uint32_t kTaskRights = 0x8B;  // busy TSS
 
-void write_host_state() {
-  const Processor& processor = this_processor();
+void write_host_state(const Processor& processor) {
   const std::uint64_t task = reinterpret_cast<std::uint64_t>(&processor.descriptors.task);
   const std::uint64_t gdt = reinterpret_cast<std::uint64_t>(processor.descriptors.gdt.data());
   write_vmcs(Field::host_cr0, read_cr0());
@@ -140,7 +139,7 @@ void create_vp_context(VpContext& vp, const VpKind& kind, EptTables& memory,
   initialize_vmcs(vp.vmcs);
   clear_vmcs(vp.vmcs);
   load_vmcs(vp.vmcs);
-  write_host_state();
+  write_host_state(*material.home);
   write_controls(vp, kind);
   write_reset_state();
 }
@@ -151,6 +150,7 @@ void enter_init_state(VpContext& vp) {
   vp.registers.gpr[arch::rdx] = kFamilyInEdx;
   vp.halted = false;
   vp.idle = false;
+  vp.nmi_pending = false;
   vp.exception = {};
   vp.apic.reset(vp.apic.id());
   const std::uint64_t entry = read_vmcs(Field::entry_controls);

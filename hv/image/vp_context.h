@@ -68,6 +68,9 @@ struct VpContext {
   bool idle{};  // halted by GUEST_IDLE: any interrupt ends it, RFLAGS.IF or not
   bool nmi_pending{};
   bool is_root{};
+  bool park_wanted{};           // another processor wants its state in memory
+  std::uint32_t active_on{};    // the processor that holds its VMCS, index + 1; 0: all in memory
+  std::uint64_t held_until{};   // while the TSC is below, it is not entered
   Startup startup{};
   std::uint8_t startup_vector{};
   std::uint8_t external_vector{};  // acknowledged from the 8259 and not yet delivered, 0 for none
@@ -100,12 +103,15 @@ struct VpKind {
   std::uint64_t io_bitmap_b{};
 };
 
-// The zeroed pages of a virtual processor, and who it is.
+struct Processor;
+
+// The zeroed pages of a virtual processor, who it is, and the processor that runs it.
 struct VpMaterial {
   std::uint64_t vmcs{};
   std::uint64_t extended_area{};
   std::uint16_t vpid{};
   std::uint32_t apic_id{};
+  const Processor* home{};
 };
 
 // Gives `vp` a VMCS in the state after INIT (SDM "Processor State After Reset"), current on return.

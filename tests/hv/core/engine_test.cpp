@@ -263,9 +263,10 @@ TEST_CASE("an interrupt ends an attempt of a rep call, but never before its firs
 TEST_CASE("a call waits for the processor that holds the tree", "[hv]") {
   Machine machine(2);
   machine.hv.tree_lock.holder = 2;  // the second processor
+  machine.hv.tree_lock.tickets = 1;
   unsigned waited = 0;
   machine.on_pause = [&] {
-    if (++waited == 5) machine.hv.tree_lock.holder = 0;
+    if (++waited == 5) machine.hv.tree_lock.serving = 1;
   };
   tl::PartitionOutput out;
   CHECK(machine.call(Call::get_partition_id, tl::Nothing{}, out).status == Status::success);
