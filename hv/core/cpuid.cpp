@@ -43,7 +43,9 @@ CpuidLeaf hypervisor_leaf(const Hypervisor& hv, const VirtualProcessor& vp, std:
     case tlfs::kVersionLeaf: return {.eax = kBuild, .ebx = kVersion};
     case tlfs::kFeaturesLeaf: return features(hv.identity, partition_of(hv, vp));
     case tlfs::kRecommendationsLeaf:
-      return {.eax = tlfs::kRelaxedTiming | tlfs::kDeprecateAutoEoi,
+      // With one processor there is nobody to flush for, and a call would cost an exit.
+      return {.eax = tlfs::kRelaxedTiming | tlfs::kDeprecateAutoEoi |
+                     (hv.processors > 1 ? tlfs::kUseRemoteFlush : 0),
               .ebx = tlfs::kNeverNotify,
               .ecx = hv.physical_bits};
     case tlfs::kLimitsLeaf: return {kMaximumVps, hv.processors, kRemapVectors, 0};

@@ -146,6 +146,11 @@ void start_vp(tlfs::PartitionId child, tlfs::VpIndex vp) {
   set_registers(child, vp, go);
 }
 
+tlfs::HypercallResult suspend_vp(tlfs::PartitionId child, tlfs::VpIndex vp) {
+  const std::array<Assignment, 1> stop{{{reg::explicit_suspend, {1, 0}}}};
+  return set_registers(child, vp, stop);
+}
+
 Report wait_for_report(tlfs::PartitionId child) {
   const tlfs::Message message = wait_for_message();
   Report report;

@@ -31,6 +31,8 @@ void load_child(tlfs::PartitionId child, std::uint64_t first_page);
 
 // Lets a virtual processor run; one that would wait for a SIPI no longer does.
 void start_vp(tlfs::PartitionId child, tlfs::VpIndex vp);
+// Stops it between two instructions.
+tlfs::HypercallResult suspend_vp(tlfs::PartitionId child, tlfs::VpIndex vp);
 
 // Waits until it reports a step through its port.
 struct Report {

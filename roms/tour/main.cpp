@@ -8,6 +8,7 @@
 #include "roms/tour/event_log.h"
 #include "roms/tour/partition_life.h"
 #include "roms/tour/patterns.h"
+#include "roms/tour/processors.h"
 #include "roms/tour/synic.h"
 #include "roms/tour/verdicts.h"
 
@@ -70,5 +71,6 @@ std::uint32_t payload_main() {
   tour::tour_event_log();
   tour::tour_partition_life();
   tour::tour_patterns();
+  tour::tour_processors();
   return tour::sum_up();
 }

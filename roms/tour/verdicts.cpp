@@ -82,6 +82,15 @@ constexpr auto kTexts = std::to_array<RuleRow>({
   {Rule::root_keeps_pattern,       "the root keeps its registers over a thousand switches"},
   {Rule::children_keep_patterns,   "so do both virtual processors of the child"},
   {Rule::patterns_taken_down,      "their partition is taken down while they run, and no page is missing"},
+  {Rule::processors_start,         "INIT and SIPI start every virtual processor of the root, each with its VP_INDEX"},
+  {Rule::together_prepared,        "a partition with virtual processors on two logical processors"},
+  {Rule::finalize_together,        "two processors finalize it at once, and each gets its documented status"},
+  {Rule::together_balance,         "whoever did the work, every page is accounted for"},
+  {Rule::child_elsewhere,          "a child's virtual processor runs on its own logical processor"},
+  {Rule::suspend_reaches,          "suspending it from here stops it, and resuming lets it go on"},
+  {Rule::flush_reaches,            "HvFlushVirtualAddressSpace returns when all processors have flushed"},
+  {Rule::interrupt_reaches,        "HvAssertVirtualInterrupt reaches it there"},
+  {Rule::unmap_reaches,            "when HvUnmapGpaPages returns, it writes to the page no more"},
 });
 // clang-format on
 
@@ -93,7 +102,7 @@ constexpr bool texts_in_rule_order() {
 }
 static_assert(kTexts.size() == kRules && texts_in_rule_order());
 
-enum class Verdict : std::uint8_t { open, holds, broken };
+enum class Verdict : std::uint8_t { open, holds, broken, left_out };
 std::array<Verdict, kRules> verdicts;
 
 // Notes the verdict; true when the rule failed just now and the reason is to be printed.
@@ -129,14 +138,22 @@ void expect_value(Rule rule, std::uint64_t value, std::uint64_t expected) {
   kit::print_line(": ", kit::Hex{value}, " instead of ", kit::Hex{expected});
 }
 
+void leave_out(Rule first, Rule last) {
+  for (auto i = static_cast<std::size_t>(first); i <= static_cast<std::size_t>(last); ++i) {
+    verdicts[i] = Verdict::left_out;
+  }
+}
+
 std::uint32_t sum_up() {
   std::uint32_t held = 0;
+  std::uint64_t applicable = kRules;
   for (std::size_t i = 0; i < kRules; ++i) {
     if (verdicts[i] == Verdict::open) kit::print_line("FAIL ", kTexts[i].text, ": not reached");
     if (verdicts[i] == Verdict::holds) ++held;
+    if (verdicts[i] == Verdict::left_out) --applicable;
   }
-  const bool all = held == kRules;
-  kit::print_line(all ? "TOUR PASS " : "TOUR FAIL ", held, "/", std::uint64_t{kRules});
+  const bool all = held == applicable;
+  kit::print_line(all ? "TOUR PASS " : "TOUR FAIL ", held, "/", applicable);
   return all ? 0 : 1;
 }
 

@@ -74,3 +74,47 @@ TEST_CASE("the tour passes, and its calls and transitions are seen at their inst
     CHECK(find(recorder, object, "ready", "free") != nullptr);
   }
 }
+
+TEST_CASE("the tour passes on several processors, the same however it is cut",
+          "[guest][tour][smp]") {
+  if (!test::have_image("tour") || !test::have_image("vitrine-hv")) return;
+  const auto run = [](uint32_t processors, uint64_t slice) {
+    ui::RunOptions options = test::options_for("tour");
+    options.machine.processors = processors;
+    ui::Session session(options);
+    emu::Machine& m = session.machine();
+    auto reason = emu::StopReason::cycle_limit;
+    while (reason == emu::StopReason::cycle_limit && m.now() < emu::Cycle{2'000'000'000}) {
+      reason = m.run({.until = m.now() + slice});
+    }
+    const std::string text = session.serial().text();
+    INFO(text);
+    CHECK(reason == emu::StopReason::guest_exit);
+    CHECK(m.exit_code() == 1);
+    CHECK(text.find("FAIL") == std::string::npos);
+    CHECK(text.find("TOUR PASS 79/79") != std::string::npos);
+    CHECK(text.find("HvFinalizePartition on processor 0: status 0x0, on 1: 0x") !=
+          std::string::npos);
+    return m.state_hash();
+  };
+  CHECK(run(2, 1'000'000'000) == run(2, 1'234'567));
+  run(4, 1'000'000'000);
+  run(8, 1'000'000'000);
+}
+
+TEST_CASE("the root starts its own processors under the hypervisor", "[guest][smp]") {
+  if (!test::have_image("processors") || !test::have_image("vitrine-hv")) return;
+  for (const uint32_t processors : {2u, 4u}) {
+    ui::RunOptions options = test::options_for("processors");
+    options.hypervisor = "builtin";
+    options.machine.processors = processors;
+    ui::finish_options(options);
+    ui::Session session(options);
+    const auto reason = session.machine().run({.until = emu::Cycle{1'000'000'000}});
+    const std::string text = session.serial().text();
+    INFO(text);
+    CHECK(reason == emu::StopReason::guest_exit);
+    CHECK(text.find("processors " + std::to_string(processors)) != std::string::npos);
+    CHECK(text.find("PROCESSORS PASS") != std::string::npos);
+  }
+}
