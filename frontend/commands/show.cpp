@@ -40,6 +40,8 @@ ExitCode show_command(CommandLine& line) {
   }
   finish_options(line.run);
   Moment moment(line.run);
+  const std::string why = moment.recorder().why_unknown();
+  if (panel->shows_hypervisor && !why.empty()) throw UsageError(why);
   const ExitCode code = moment.run();
   const PanelInput in{moment.session(), moment.recorder(), at, line.syntax == "att"};
   if (line.run.json) {

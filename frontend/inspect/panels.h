@@ -29,6 +29,7 @@ struct PanelRow {
   std::string_view meaning;
   std::string (*text)(const PanelInput&);
   nlohmann::ordered_json (*json)(const PanelInput&);
+  bool shows_hypervisor = false;  ///< needs the objects of a hypervisor whose layout is known
 };
 
 std::span<const PanelRow> panels();

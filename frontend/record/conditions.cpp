@@ -63,6 +63,8 @@ Expression parse(const std::string& text, const BootPlan& plan) {
 StopCondition::StopCondition(const std::string& text, Session& session, Recorder& recorder)
     : session_(session), recorder_(recorder), expression_(parse(text, session.plan())) {
   const auto& watches = expression_.watches();
+  const std::string why = recorder_.why_unknown();
+  if (watches.contains(Watch::hypervisor_objects) && !why.empty()) throw UsageError(why);
   if (watches.contains(Watch::every_instruction) || watches == std::set{Watch::nothing}) {
     recorder_.stop_in_front = [this](const emu::Cpu&) {
       reached_ = reached_ || expression_.holds(*this);

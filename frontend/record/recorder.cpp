@@ -30,7 +30,8 @@ Recorder::Recorder(emu::Machine& machine, const BootPlan& plan)
   for (uint32_t i = 0; i < machine.processors(); ++i) machine.cpu(i).set_observer(this, false);
   machine.memory().set_watch_sink(this);
   if (const LoadedImage* hv = plan.image("hv")) {
-    if (const auto* symbol = hv->symbols.named(kRootSymbol)) {
+    const auto* const symbol = hv->symbols.named(kRootSymbol);
+    if (symbol != nullptr && symbol->size == sizeof(hv::Hypervisor)) {
       root_object_ = emu::Hpa{symbol->address};
       watch(symbol->address, sizeof(hv::Hypervisor));
     }
@@ -44,6 +45,13 @@ Recorder::~Recorder() {
 
 HypervisorView Recorder::view() const {
   return root_object_ ? read_hypervisor(machine_.bus(), *root_object_) : HypervisorView{};
+}
+
+std::string Recorder::why_unknown() const {
+  const LoadedImage* const hv = plan_.image("hv");
+  if (hv == nullptr || root_object_) return "";
+  return "'" + hv->name + "' has no object '" + std::string(kRootSymbol) +
+         "' of the layout known here: its partitions and event log cannot be shown";
 }
 
 std::string Recorder::describe(bool root_mode, uint64_t rip) const {

@@ -32,6 +32,8 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   const std::map<uint32_t, uint64_t>& exits() const { return exits_; }
   HypervisorView view() const;
   bool knows_hypervisor() const { return root_object_.has_value(); }
+  /// Why the objects of the hypervisor that runs cannot be shown; empty when they can, or none runs.
+  std::string why_unknown() const;
 
   /// Called as things happen.
   std::function<void(const Transition&)> on_transition;

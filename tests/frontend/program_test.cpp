@@ -53,6 +53,51 @@ TEST_CASE("input that cannot be used gets one sentence and exit code 2", "[progr
   check_refused({"new", "payload", "a b"}, "a b");
 }
 
+TEST_CASE("a hypervisor of one's own runs, and says where its objects cannot be shown",
+          "[program]") {
+  if (!test::have_image("vitrine-hv") || !test::have_image("hello")) return;
+  test::TemporaryFolder folder("own-hypervisor");
+  const auto shipped = ui::image_folder() / "vitrine-hv.elf";
+  const std::string renamed = (folder / "mine.elf").string();
+  std::filesystem::copy_file(shipped, renamed);
+  // The same hypervisor with its root object under another name: a letter of its symbol is changed.
+  std::string bytes = text_of(shipped);
+  const std::string symbol = "_ZN7vitrine2hv10hypervisorE";
+  for (size_t at = bytes.find(symbol); at != std::string::npos; at = bytes.find(symbol, at + 1)) {
+    bytes[at + symbol.size() - 2] = 'd';
+  }
+  const std::string foreign = (folder / "foreign.elf").string();
+  emu::host::write_file(foreign, bytes);
+  const std::string sentence = "'foreign.elf' has no object 'hypervisor' of the layout known here";
+
+  SECTION("our image by another name is still ours") {
+    const auto result = run_vitrine({"show", "partitions", "hello", "--hv", renamed});
+    INFO(result.errors);
+    CHECK(result.exit_code == 0);
+    CHECK(result.output.find("active") != std::string::npos);
+  }
+  SECTION("a foreign one runs like any other, with a remark") {
+    const auto result = run_vitrine({"run", "hello", "--hv", foreign, "--serial", "null"});
+    INFO(result.errors);
+    CHECK(result.exit_code == 0);
+    CHECK(result.errors.find(sentence) != std::string::npos);
+    CHECK(run_vitrine({"run", "hello", "--hv", renamed, "--serial", "null"}).errors.empty());
+  }
+  SECTION("panels and conditions on its objects are refused") {
+    check_refused({"show", "partitions", "hello", "--hv", foreign}, sentence);
+    check_refused({"show", "eventlog", "hello", "--hv", foreign}, sentence);
+    check_refused(
+        {"run", "hello", "--hv", foreign, "-q", "--until", "partition(1).state == active"},
+        sentence);
+    CHECK(run_vitrine({"show", "vmcs", "hello", "--hv", foreign}).exit_code == 0);
+  }
+  SECTION("what is no image at all is refused") {
+    emu::host::write_file((folder / "notes.txt").string(), "not a hypervisor");
+    check_refused({"run", "hello", "--hv", (folder / "notes.txt").string()}, "notes.txt");
+    check_refused({"run", "hello", "--hv", (folder / "absent").string()}, "absent");
+  }
+}
+
 TEST_CASE("words that no command takes are named, with the nearest that one does", "[program]") {
   check_refused({}, "needs one of run, show");
   check_refused({"rum"}, "there is no command 'rum'; did you mean 'run'?");
