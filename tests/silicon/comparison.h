@@ -32,6 +32,8 @@ class Comparison {
   explicit Comparison(Prepare prepare) : prepare_(std::move(prepare)) {}
 
   void run(std::span<const Form> forms, uint64_t cases, uint64_t seed);
+  /// Sequences of 2 to 20 instructions, judged as a whole: no difference is expected.
+  void run_sequences(std::span<const Form> forms, uint64_t cases, uint64_t seed);
   void print() const;
 
   /// Falsifies what ours did, before it is judged: how the suite itself is tested.
@@ -47,6 +49,7 @@ class Comparison {
   static constexpr uint64_t kPrintedPerRow = 3;
 
   void run_case(const Form& form, Random& random);
+  void judge(Case& c, std::string_view form);
   void resynchronise();
 
   Prepare prepare_;

@@ -21,8 +21,9 @@ constexpr uint8_t kRsp = arch::rsp, kRbp = arch::rbp;
 /// Writes the bytes of a case and keeps what is already decided about its registers.
 class Builder {
  public:
-  Builder(const Form& form, Random& random, bool with_16_bit) : form_(form), random_(random) {
-    case_.size = pick_size(with_16_bit);
+  Builder(const Form& form, Random& random, bool with_16_bit, bool in_sequence = false)
+      : form_(form), random_(random), in_sequence_(in_sequence) {
+    case_.size = in_sequence ? CodeSize::bits64 : pick_size(with_16_bit);
     wide_ = case_.size == CodeSize::bits64;
     code16_ = case_.size == CodeSize::bits16;
     case_.before.rip = kEntry - code_base(case_.size);
@@ -51,6 +52,7 @@ class Builder {
   void emit_memory(uint8_t reg);
   void emit_memory16(uint8_t reg);
   void emit_vsib(uint8_t reg);
+  void emit_absolute(uint8_t reg);
   void emit_prefix_and_opcode(uint8_t reg, uint8_t index, uint8_t base);
   void emit_immediates();
   unsigned immediate_bytes(std::string_view kind) const;
@@ -67,6 +69,7 @@ class Builder {
 
   const Form& form_;
   Random& random_;
+  bool in_sequence_;
   Case case_;
   bool wide_ = true;
   bool code16_ = false;
@@ -298,8 +301,17 @@ void Builder::emit_vsib(uint8_t reg) {
   aim(base, offset_of(kWindow + 0x1000) - displacement);
 }
 
+/// A displacement alone: what a sequence does to registers does not move it.
+void Builder::emit_absolute(uint8_t reg) {
+  emit_prefix_and_opcode(reg, 0, 0);
+  emit((reg & 7u) << 3 | 4, 1);
+  emit(0x25, 1);
+  emit(offset_of(target_), 4);
+}
+
 void Builder::emit_form() {
   const uint8_t reg = form_.fixed_reg ? form_.reg : any_register();
+  if (memory_ && in_sequence_) return emit_absolute(reg);
   if (memory_ && form_.vsib) return emit_vsib(reg);
   if (memory_) return address16_ ? emit_memory16(reg) : emit_memory(reg);
   const uint8_t rm = any_register();
@@ -472,6 +484,24 @@ Form parse_form(std::string_view text) {
 Case make_case(const Form& form, Random& random, bool with_16_bit, std::span<uint8_t> ours,
                std::span<uint8_t> host) {
   return Builder(form, random, with_16_bit).build(ours, host);
+}
+
+Case make_sequence(std::span<const Form> forms, unsigned count, Random& random,
+                   std::span<uint8_t> ours, std::span<uint8_t> host) {
+  const auto next = [&] {
+    const Form& form = forms[random.below(forms.size())];
+    return Builder(form, random, false, true).build(ours, host);
+  };
+  Case whole = next();
+  for (unsigned i = 1; i < count; ++i) {
+    const Case one = next();
+    if (whole.length + one.length > 240) break;
+    std::copy_n(one.bytes.begin(), one.length, whole.bytes.begin() + whole.length);
+    whole.length = static_cast<uint8_t>(whole.length + one.length);
+    ++whole.instructions;
+  }
+  whole.target = 0;
+  return whole;
 }
 
 }  // namespace vitrine::test

@@ -68,4 +68,9 @@ Form parse_form(std::string_view text);
 Case make_case(const Form& form, Random& random, bool with_16_bit, std::span<uint8_t> ours,
                std::span<uint8_t> host);
 
+/// A sequence of so many instructions in 64-bit code, from forms whose results depend on nothing but
+/// registers, defined flags and memory. Operands in memory have absolute addresses.
+Case make_sequence(std::span<const Form> forms, unsigned count, Random& random,
+                   std::span<uint8_t> ours, std::span<uint8_t> host);
+
 }  // namespace vitrine::test

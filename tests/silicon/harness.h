@@ -52,8 +52,9 @@ struct Outcome {
 };
 
 struct Case {
-  std::array<uint8_t, 16> bytes{};
+  std::array<uint8_t, 256> bytes{};
   uint8_t length = 0;
+  uint8_t instructions = 1;   ///< more than one run as a sequence, up to the first that faults
   CodeSize size = CodeSize::bits64;
   uint64_t target = 0;        ///< linear address of the memory operand, 0 without one
   bool single_step = false;   ///< stop after one instruction, or one iteration, wherever it leads
@@ -89,8 +90,8 @@ class OurProcessor {
   OurProcessor();
   ~OurProcessor();
 
-  /// Decodes and runs one instruction, to the end of its repetitions unless single-stepped. `insn` is
-  /// what it was decoded to.
+  /// Decodes and runs the instructions, to the end of their repetitions unless single-stepped. `insn` is
+  /// what the last one was decoded to.
   Outcome execute(const Case& c, emu::Insn& insn);
   std::span<uint8_t> memory();
   emu::Cpu& cpu();

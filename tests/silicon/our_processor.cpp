@@ -135,16 +135,19 @@ Outcome OurProcessor::execute(const Case& c, Insn& insn) {
     s.vector = c.before.vector;
   }
 
-  const bool built =
-      build_insn(std::as_bytes(std::span{c.bytes}.first(15)), cpu.mode(), cpu.profile(), insn);
-  require(built, "fifteen bytes decide");
   Outcome out;
-  Flow flow;
-  do {
-    s.regs[kRipRegister] += insn.length;
-    flow = insn.handler(cpu, insn);
-    if (flow == Flow::fault || flow == Flow::again) s.regs[kRipRegister] -= insn.length;
-  } while (flow == Flow::again && !c.single_step);
+  Flow flow = Flow::next;
+  for (unsigned left = c.instructions; left != 0 && flow != Flow::fault; --left) {
+    const uint64_t at = s.rip() - c.before.rip;
+    const auto bytes = std::as_bytes(std::span{c.bytes}.subspan(at).first(15));
+    const bool built = build_insn(bytes, cpu.mode(), cpu.profile(), insn);
+    require(built, "fifteen bytes decide");
+    do {
+      s.regs[kRipRegister] += insn.length;
+      flow = insn.handler(cpu, insn);
+      if (flow == Flow::fault || flow == Flow::again) s.regs[kRipRegister] -= insn.length;
+    } while (flow == Flow::again && !c.single_step);
+  }
   out.faulted = flow == Flow::fault;
   if (out.faulted) {
     out.fault = cpu.pending_fault();
