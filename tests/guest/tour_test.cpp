@@ -78,9 +78,10 @@ TEST_CASE("the tour passes, and its calls and transitions are seen at their inst
 TEST_CASE("the tour passes on several processors, the same however it is cut",
           "[guest][tour][smp]") {
   if (!test::have_image("tour") || !test::have_image("vitrine-hv")) return;
-  const auto run = [](uint32_t processors, uint64_t slice) {
+  const auto run = [](uint32_t processors, uint64_t slice, uint64_t quantum = 2000) {
     ui::RunOptions options = test::options_for("tour");
     options.machine.processors = processors;
+    options.machine.quantum = quantum;
     ui::Session session(options);
     emu::Machine& m = session.machine();
     auto reason = emu::StopReason::cycle_limit;
@@ -100,6 +101,12 @@ TEST_CASE("the tour passes on several processors, the same however it is cut",
   CHECK(run(2, 1'000'000'000) == run(2, 1'234'567));
   run(4, 1'000'000'000);
   run(8, 1'000'000'000);
+  // Whoever is ahead at a lock, a kick or an acknowledgement: other quanta, other interleavings.
+  for (const uint64_t quantum : {100u, 777u, 1999u, 20'011u}) {
+    INFO(quantum);
+    run(2, 1'000'000'000, quantum);
+    run(3, 1'000'000'000, quantum);
+  }
 }
 
 TEST_CASE("the root starts its own processors under the hypervisor", "[guest][smp]") {
