@@ -16,6 +16,8 @@ constexpr auto kCalls = std::to_array<CallRow>({
   simple_call<switch_virtual_address_space>(Call::switch_virtual_address_space, Privilege::none),
   simple_call<flush_virtual_address_space>(Call::flush_virtual_address_space, Privilege::none),
   rep_call<begin_flush_list, flush_range>(Call::flush_virtual_address_list, Privilege::none),
+  simple_call<get_logical_processor_run_time>(Call::get_logical_processor_run_time,
+                                              Privilege::cpu_management),
   simple_call<create_partition>(Call::create_partition, Privilege::create_partitions),
   simple_call<initialize_partition>(Call::initialize_partition, Privilege::none),
   simple_call<finalize_partition>(Call::finalize_partition, Privilege::none),

@@ -137,7 +137,9 @@ Done release_event_log_buffer(Caller&, const tlfs::EventLogBufferInput&);
 // Completes a partly filled buffer and sends the ready message at once.
 Done flush_event_log_buffer(Caller&, const tlfs::EventLogBufferInput&);
 
-// --- system_calls.cpp: 0x006F, 0x0084 -------------------------------------------------------------------
+// --- system_calls.cpp: 0x0004, 0x006F, 0x0084 -----------------------------------------------------------
+
+Outcome<tlfs::RunTimeOutput> get_logical_processor_run_time(Caller&, const tlfs::ProcessorInput&);
 // Registers how the machine is turned off.
 Done set_system_property(Caller&, const tlfs::SetSystemPropertyInput&);
 // Turns the machine off.

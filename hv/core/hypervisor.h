@@ -55,6 +55,7 @@ struct LogicalProcessor {
   std::uint64_t attempts{};       // hypercalls dispatched, continued ones each time
   std::uint64_t unimplemented{};  // calls refused because they do not exist here
   std::uint64_t next_timer{};     // TSC of the next synthetic timer, ~0 for none
+  std::uint64_t run_time{};       // 100 ns, of all virtual processors it has run
 };
 
 // What the root has said about turning the machine off.

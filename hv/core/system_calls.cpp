@@ -1,5 +1,6 @@
-// Calls on the whole machine: how it is put to sleep, and putting it to sleep.
+// Calls on the whole machine: its processors, how it is put to sleep, and putting it to sleep.
 #include "hv/core/handlers.h"
+#include "hv/core/time.h"
 
 namespace vitrine::hv {
 namespace {
@@ -11,6 +12,18 @@ constexpr std::uint8_t kLastSleepType = 7;  // SLP_TYP has three bits
 bool is_root(const Caller& caller) { return caller.partition.parent == 0; }
 
 }  // namespace
+
+// TLFS HvGetLogicalProcessorRunTime. A root of today asks it whether a processor has been started.
+// Decided: a processor that sleeps in a halted virtual processor counts as running it.
+Outcome<tlfs::RunTimeOutput> get_logical_processor_run_time(Caller& caller,
+                                                            const tlfs::ProcessorInput& in) {
+  const Hypervisor& hv = caller.hv;
+  if (in.processor >= hv.processors) return Status::invalid_lp_index;
+  const std::uint64_t global = system_time(hv);
+  const std::uint64_t local = hv.processor(in.processor).run_time;
+  return tlfs::RunTimeOutput{
+      .global = global, .local = local, .hypervisor = global > local ? global - local : 0};
+}
 
 // TLFS HvSetSystemProperty.
 // Decided: the call is the root's whatever its privileges; property, reserved field, lock and values

@@ -56,7 +56,9 @@ std::uint64_t reference_time(const Hypervisor& hv, const Partition& partition) {
 }
 
 void account_run_time(const Hypervisor& hv, VirtualProcessor& vp, std::uint64_t ticks) {
-  vp.run_time += multiply_high(ticks, hv.tsc_scale);
+  const std::uint64_t time = multiply_high(ticks, hv.tsc_scale);
+  vp.run_time += time;
+  hv.processor(vp.processor).run_time += time;
 }
 
 }  // namespace vitrine::hv

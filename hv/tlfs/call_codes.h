@@ -346,13 +346,14 @@ constexpr const CallCode* find_call(std::uint16_t code) {
   return low < kCallCodes.size() && kCallCodes[low].code == code ? &kCallCodes[low] : nullptr;
 }
 
-// The calls that versions 1 and 2 of the hypervisor document in full, by name, and the two by which
-// a root of today turns the machine off.
+// The calls that versions 1 and 2 of the hypervisor document in full, by name, and those by which a
+// root of today finds its processors and turns the machine off.
 // clang-format off
 enum class Call : std::uint16_t {
   switch_virtual_address_space = 0x0001,
   flush_virtual_address_space = 0x0002,
   flush_virtual_address_list = 0x0003,
+  get_logical_processor_run_time = 0x0004,
   create_partition = 0x0040,
   initialize_partition = 0x0041,
   finalize_partition = 0x0042,

@@ -23,6 +23,7 @@ inline constexpr auto kCallStatuses = std::to_array<CallStatus>({
   {Call::switch_virtual_address_space,      Status::invalid_parameter,           "reserved bits of CR3 are set"},
   {Call::flush_virtual_address_space,       Status::invalid_parameter,           "an undefined flag is set"},
   {Call::flush_virtual_address_list,        Status::invalid_parameter,           "an undefined flag, or the one for non-global mappings, is set"},
+  {Call::get_logical_processor_run_time,    Status::invalid_lp_index,            "no such logical processor"},
   {Call::create_partition,                  Status::access_denied,               "the caller lacks CreatePartitions"},
   {Call::create_partition,                  Status::invalid_parameter,           "a creation flag or the proximity information is undefined"},
   {Call::create_partition,                  Status::partition_too_deep,          "the caller is as deep in the tree as a partition may be"},

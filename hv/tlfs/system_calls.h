@@ -1,4 +1,4 @@
-// Wire structs of the calls on the whole machine: sleep states.
+// Wire structs of the calls on the whole machine: processors and sleep states.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,21 @@
 #include "hv/tlfs/types.h"
 
 namespace vitrine::hv::tlfs {
+
+// HvGetLogicalProcessorRunTime. Times are in units of 100 ns.
+struct ProcessorInput {
+  std::uint32_t processor{};
+  std::uint32_t padding{};
+};
+static_assert(sizeof(ProcessorInput) == 8);
+
+struct RunTimeOutput {
+  std::uint64_t global{};  // since the hypervisor began
+  std::uint64_t local{};   // of these, in virtual processors
+  std::uint64_t reserved{};
+  std::uint64_t hypervisor{};  // and outside them
+};
+static_assert(sizeof(RunTimeOutput) == 32);
 
 // HV_SYSTEM_PROPERTY: the one that can be set here.
 enum class SystemProperty : std::uint32_t { sleep_state = 3 };

@@ -27,8 +27,21 @@ Status enter(Machine& m, SleepState state) {
   return m.call(Call::enter_sleep_state, tl::EnterSleepStateInput{.state = state}).status;
 }
 
+Status run_time(Machine& m, std::uint32_t processor, tl::RunTimeOutput& out) {
+  m.hv.root().privileges |= tl::mask_of(tl::Privilege::cpu_management);
+  return m
+      .call(Call::get_logical_processor_run_time, tl::ProcessorInput{.processor = processor}, out)
+      .status;
+}
+Status run_time(Machine& m, std::uint32_t processor) {
+  tl::RunTimeOutput out;
+  return run_time(m, processor, out);
+}
+
 // clang-format off
 constexpr auto kCases = std::to_array<StatusCase>({
+  {Call::get_logical_processor_run_time, Status::success, [](Machine& m) { return run_time(m, 0); }},
+  {Call::get_logical_processor_run_time, Status::invalid_lp_index, [](Machine& m) { return run_time(m, 8); }},
   {Call::set_system_property, Status::success, [](Machine& m) { return set(m, kS5); }},
   {Call::set_system_property, Status::access_denied,
    [](Machine& m) { Guest g = privileged_child(m); return m.call(g, Call::set_system_property, Machine::bytes(kS5), {}).status; }},
@@ -48,6 +61,21 @@ constexpr auto kCases = std::to_array<StatusCase>({
   {Call::enter_sleep_state, Status::operation_denied, [](Machine& m) { return enter(m, SleepState::s5); }},
 });
 // clang-format on
+
+TEST_CASE("the run time of each logical processor is that of the virtual processors it has run",
+          "[hv][smp][0x0004]") {
+  Machine machine(2);
+  tl::RunTimeOutput first, second;
+  hv::account_run_time(machine.hv, *machine.root(1).vp, machine.hv.tsc_frequency);
+  machine.tsc += 2 * machine.hv.tsc_frequency;
+  CHECK(run_time(machine, 0, first) == Status::success);
+  CHECK(run_time(machine, 1, second) == Status::success);
+  CHECK(run_time(machine, 2) == Status::invalid_lp_index);
+  CHECK(first.local == 0);
+  CHECK(second.local / 1000 == 9'999);  // a second, rounded down
+  CHECK(second.global == second.local + second.hypervisor);
+  CHECK(second.hypervisor / 1'000'000 >= 9);
+}
 
 TEST_CASE("the root turns the machine off with the values it registered last", "[hv][0x0084]") {
   Machine machine;
