@@ -11,6 +11,7 @@
 #include "hv/core/page_record.h"
 #include "hv/core/partition.h"
 #include "hv/core/platform.h"
+#include "hv/core/test_device.h"
 #include "hv/core/virtual_processor.h"
 #include "hv/tlfs/cpuid.h"
 #include "hv/tlfs/hypercall.h"
@@ -91,6 +92,7 @@ struct Hypervisor {
   std::array<std::uint64_t, 4> stale{};  // partitions whose translations this attempt has narrowed
   std::array<EventLogGroup, tlfs::kEventLogTypes> event_log{};
   PowerOff power_off{};
+  TestDevice test_device;
 
   template <class T>
   T* at(std::uint64_t address) const {

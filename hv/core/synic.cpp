@@ -160,6 +160,10 @@ void scan_messages(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp
   retry_ready_messages(hv, processor);
 }
 
+void raise_sint(const Hypervisor& hv, VirtualProcessor& vp, std::uint32_t sint) {
+  if ((vp.synic.scontrol & 1) != 0) interrupt(hv, vp, sint);
+}
+
 void set_event_flag(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp,
                     std::uint32_t sint, std::uint32_t flag) {
   constexpr std::uint32_t kBytesPerSint = tlfs::kEventFlagsPerSint / 8;

@@ -41,6 +41,9 @@ void post_now(Hypervisor& hv, VirtualProcessor& vp, std::uint32_t sint,
 // Delivers what waits for free slots of the VP, for all SINTs, and lets the event log retry.
 void scan_messages(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp);
 
+// Requests the interrupt of a SINT, unless it is masked or polled.
+void raise_sint(const Hypervisor& hv, VirtualProcessor& vp, std::uint32_t sint);
+
 // Sets an event flag of a SINT; the interrupt comes with its change from 0 to 1.
 void set_event_flag(Hypervisor& hv, std::uint32_t processor, VirtualProcessor& vp,
                     std::uint32_t sint, std::uint32_t flag);

@@ -48,12 +48,14 @@ void enable_extended_state() {
   write_cr4(read_cr4() | arch::cr4::osxsave);
 }
 
-VpKind make_root_kind(const Controls& controls) {
+VpKind make_root_kind(const Controls& controls, bool test_device) {
   VpKind kind{.controls = controls,
               .msr_bitmap = allocate_page(),
               .io_bitmap_a = allocate_page(),
               .io_bitmap_b = allocate_page()};
   fill_root_msr_bitmap(kind.msr_bitmap);
+  // SDM "I/O-Bitmap Addresses": a bit for each port.
+  if (test_device) at<std::uint8_t>(kind.io_bitmap_a)[TestDevice::kPort / 8] = 0x0F;
   return kind;
 }
 
@@ -112,6 +114,7 @@ void start_core(BootInformation& information) {
   const RootMemory memory = root_memory_of(information);
   configuration.root_memory = {memory.ranges.data(), memory.count};
   initialize(hypervisor, configuration);
+  hypervisor.test_device.enabled = information.option("testdev") ? 1 : 0;
 }
 
 }  // namespace
@@ -143,7 +146,7 @@ extern "C" [[noreturn]] void hypervisor_start_up(std::uint32_t magic, std::uint3
   say("VMX root operation on processor ", std::uint64_t{processor.apic_id});
 
   image_state.controls = controls;
-  image_state.root_kind = make_root_kind(controls);
+  image_state.root_kind = make_root_kind(controls, information.option("testdev"));
   image_state.child_kind = make_child_kind(controls);
   image_state.power = power_ports(information);
   const StagedModules staged = stage_modules(information);

@@ -29,9 +29,12 @@ const ui::HypercallEvent* find_call(const ui::Recorder& recorder, uint16_t code)
 }
 
 /// A payload that judges itself and says so at its end.
-void run_to_pass(const std::string& image, const std::string& verdict) {
+void run_to_pass(const std::string& image, const std::string& verdict,
+                 const std::vector<std::string>& hypervisor_options = {}) {
   if (!test::have_image(image) || !test::have_image("vitrine-hv")) return;
-  ui::Session session(on_hypervisor(image));
+  ui::RunOptions options = on_hypervisor(image);
+  options.hypervisor_options = hypervisor_options;
+  ui::Session session(options);
   const auto reason = session.machine().run({.until = kEnd});
   INFO(session.serial().text());
   CHECK(reason == emu::StopReason::guest_exit);
@@ -49,6 +52,17 @@ TEST_CASE("a hypercall of any kind changes no register that is not its output", 
 TEST_CASE("a parent is told all about its child's string I/O, unmapped accesses and exceptions",
           "[guest][calls]") {
   run_to_pass("ports", "PORTS PASS");
+}
+
+TEST_CASE("the test device connects a bare-metal test to its own SynIC", "[guest][calls]") {
+  run_to_pass("testdev", "TESTDEV PASS", {"testdev"});
+}
+
+TEST_CASE("without the word for it there is no test device", "[guest][calls]") {
+  if (!test::have_image("testdev") || !test::have_image("vitrine-hv")) return;
+  ui::Session session(on_hypervisor("testdev"));
+  CHECK(session.machine().run({.until = kEnd}) == emu::StopReason::guest_exit);
+  CHECK(session.serial().text().find("FAIL: a message is posted") != std::string::npos);
 }
 
 TEST_CASE("attempts are slices of units, and none is longer than 50 microseconds",
