@@ -76,7 +76,7 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
   command.add_option("--engine", o.engine, "auto, jit or interpreter");
   command.add_option("--jit-cache", o.jit_cache, "memory for compiled code, e.g. 64M");
-  command.add_option("--timing", o.machine.timing, "timing level: count or core");
+  command.add_option("--timing", o.machine.timing, "timing level: count, core or memory");
   command.add_option("--profile", o.machine.core,
                      "core that the level models: skylake-sp or zen4-core");
   command

@@ -71,7 +71,7 @@ void Cpu::watch_hit(uint64_t hits) {
 
 void Cpu::data_accessed(Gva gva, Hpa hpa, size_t size, bool write) {
   if (core_ != nullptr && running_ != nullptr) {
-    (write ? store_ : load_) = {hpa.value, static_cast<uint32_t>(size)};
+    (write ? store_ : load_) = {hpa.value, gva.value, static_cast<uint32_t>(size)};
   }
   if (!breakpoints_armed()) return;
   uint64_t hits = 0;

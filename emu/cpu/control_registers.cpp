@@ -11,6 +11,7 @@ namespace {
 namespace cr0 = arch::cr0;
 namespace cr4 = arch::cr4;
 namespace efer = arch::efer;
+using Scope = timing::Invalidation::Scope;
 
 constexpr uint64_t kCr0Writable = cr0::pe | cr0::mp | cr0::em | cr0::ts | cr0::ne | cr0::wp |
                                   cr0::am | cr0::nw | cr0::cd | cr0::pg;
@@ -58,12 +59,14 @@ Result<void, Fault> write_cr0(Cpu& cpu, uint64_t value) {
   }
   s.cr0 = value;
   s.efer = new_efer;
+  if (any(changed, cr0::pg)) cpu.invalidate_translations(Scope::everything);
   cpu.context_changed();
   return {};
 }
 
 Result<void, Fault> write_cr3(Cpu& cpu, uint64_t value) {
   CpuState& s = cpu.state;
+  const bool keeps = any(s.cr4, cr4::pcide) && any(value, kCr3NoFlush);
   if (s.long_mode()) {
     if (any(s.cr4, cr4::pcide)) value &= ~kCr3NoFlush;
     if (any(value, ~cpu.profile().physical_mask())) return Err{kGeneralProtection0};
@@ -75,6 +78,7 @@ Result<void, Fault> write_cr3(Cpu& cpu, uint64_t value) {
   }
   s.cr3 = value;
   cpu.context_changed();
+  if (!keeps) cpu.invalidate_translations(Scope::one_pcid);
   return {};
 }
 
@@ -95,6 +99,10 @@ Result<void, Fault> write_cr4(Cpu& cpu, uint64_t value) {
   }
   s.cr4 = value;
   cpu.context_changed();
+  // SDM "Operations that Invalidate TLBs and Paging-Structure Caches".
+  const bool drops = any(changed, cr4::pge | cr4::pae | cr4::pse) ||
+                     any(changed & ~value, cr4::pcide) || any(changed & value, cr4::smep);
+  if (drops) cpu.invalidate_translations(Scope::everything);
   return {};
 }
 

@@ -101,6 +101,7 @@ void Cpu::context_changed() {
   context.physical_bits = profile_.physical_bits;
   context.gigabyte_pages = profile_.has(arch::CpuFeature::pages_1g);
   if (context != mmu.context()) mmu.set_context(context);
+  name_address_space();
   privilege_changed();
 }
 
@@ -135,21 +136,28 @@ Cycle Cpu::now() const {
   return state.clock + (running_->prefix[k] - running_->prefix[start_index_]) + extra_cycles_;
 }
 
-void Cpu::use_core_timing(const timing::CoreParameters& core) {
+void Cpu::use_core_timing(const timing::CoreParameters& core, bool memory) {
   core_parameters_ = &core;
-  core_ = std::make_unique<timing::CoreClock>(core);
-  privilege_changed();
+  core_ = std::make_unique<timing::CoreClock>(core, memory ? &mmu : nullptr);
+  context_changed();
 }
 
 timing::Ticks Cpu::ticks() const { return core_->now(); }
+void Cpu::set_ledger(timing::CycleLedger* ledger) { core_->set_ledger(ledger); }
+
+void Cpu::account_position(timing::CycleLedger& ledger) {
+  if (state.position.index == 0) return;
+  const Block* const block = next_block();
+  if (block != nullptr) core_->account(*block->timing, state.position.index, ledger);
+}
 
 void Cpu::wait_until(Cycle time) {
   state.clock = std::max(state.clock, time);
   if (core_ != nullptr) core_->wait_until(state.clock.value * timing::kTicksPerCycle);
 }
 
-void Cpu::charge(uint64_t cycles) {
-  extra_cycles_ += cycles;
+void Cpu::charge(uint64_t cycles, timing::Cause cause) {
+  charge_event(cycles, cause);
   end_block();
 }
 
@@ -301,7 +309,7 @@ RunStop Cpu::run(const RunLimits& limits) {
     }
     const uint32_t index = state.position.index;
     const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
-    if (core_ != nullptr && index == 0) core_->enter(*block->timing, block->hpa.value);
+    if (core_ != nullptr && index == 0) core_->enter(*block->timing, place_of(*block));
     const Cycle end = end_of(*block, index);
     const bool limit_near = code_limited_ && rip + block->bytes - 1 > state.segments[arch::cs].limit;
     const bool careful = stepping || limit_near || end >= deadline ||
@@ -368,7 +376,7 @@ Cycle Cpu::end_of(const Block& block, uint32_t index) const {
 }
 
 Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
-  if (core_ != nullptr) return execute_timed(block, index, last);
+  if (core_ != nullptr) return execute_timed(block, index, last, repeat);
   const Insn* insn = block.insns.data() + index;
   running_ = &block;
   start_index_ = index;
@@ -392,8 +400,9 @@ Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
   return flow;
 }
 
-Flow Cpu::execute_timed(Block& block, uint32_t index, uint32_t last) {
+Flow Cpu::execute_timed(Block& block, uint32_t index, uint32_t last, bool repeat) {
   const Insn* insn = block.insns.data() + index;
+  if (index == 0) core_->begin(place_of(block));
   running_ = &block;
   start_index_ = index;
   stop_at_ = block.insns.data() + last;
@@ -410,6 +419,7 @@ Flow Cpu::execute_timed(Block& block, uint32_t index, uint32_t last) {
     // A read-modify-write is one access that asks for the right to write.
     const bool loads = (block.timing->insns[k].traits & timing::trait::loads) != 0;
     core_->retire(*block.timing, k, loads && load_.size == 0 ? store_ : load_, store_);
+    if (flow == Flow::again && repeat && iterate(block)) continue;
     if (flow != Flow::next) break;
     ++insn;
   } while (insn != stop_at_);
@@ -417,6 +427,26 @@ Flow Cpu::execute_timed(Block& block, uint32_t index, uint32_t last) {
 
   finish(block, index, static_cast<uint32_t>(insn - block.insns.data()), flow);
   return flow;
+}
+
+/// From one iteration of a string instruction to the next in place of a round through run(): the same
+/// boundary, with its own look at the deadline.
+bool Cpu::iterate(Block& block) {
+  if (block.count != 1 || cut_ || attention_ || !block.valid || extra_cycles_ != 0) return false;
+  const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
+  const Cycle end{core_->end(*block.timing) / timing::kTicksPerCycle};
+  if (end + 1 >= deadline) return false;
+  const timing::CodePlace place = place_of(block);
+  core_->leave_again(*block.timing, place);
+  state.clock = end;
+  core_->enter(*block.timing, place);
+  core_->begin(place);
+  state.regs[kRipRegister] -= block.insns[0].length;
+  return true;
+}
+
+timing::CodePlace Cpu::place_of(const Block& block) {
+  return {block.gva, block.hpa, block.second_page, block.bytes};
 }
 
 /// Iterations of a string instruction in place of rounds through run(): the same boundaries, each with
@@ -446,7 +476,7 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
   state.retired += done - index;
   const bool inside = flow == Flow::next && !cut_ && block.valid && done < block.count;
   if (core_ != nullptr) {
-    advance_core(block, charged, inside);
+    advance_core(block, charged, inside, flow);
   } else {
     state.clock += block.prefix[charged] - block.prefix[index] + extra_cycles_;
   }
@@ -464,14 +494,19 @@ void Cpu::finish(Block& block, uint32_t index, uint32_t done, Flow flow) {
 
 /// `charged` instructions of the block have run. A block that ends early drains the core, as does
 /// whatever charged cycles of its own.
-void Cpu::advance_core(Block& block, uint32_t charged, bool inside) {
+void Cpu::advance_core(Block& block, uint32_t charged, bool inside, Flow flow) {
   const timing::BlockTiming& timing = *block.timing;
   if (inside) {
     state.clock = Cycle{core_->at(timing, charged) / timing::kTicksPerCycle};
     return;
   }
   if (charged == block.count) {
-    core_->leave(timing);
+    const uint64_t next = (code_base_ + state.rip()) & linear_mask_;
+    if (flow == Flow::again) {
+      core_->leave_again(timing, place_of(block));
+    } else {
+      core_->leave(timing, place_of(block), flow == Flow::branch, next);
+    }
     if (extra_cycles_ != 0) core_->drain(extra_cycles_);
   } else {
     core_->drain(timing, charged, extra_cycles_);

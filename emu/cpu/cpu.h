@@ -214,11 +214,15 @@ class Cpu final : public AccessClock, private PageLog {
 
   // --- Time ---
 
-  /// From now on the clock is that of a modelled core (level `core`) and not a count. Before any block
-  /// is formed.
-  void use_core_timing(const timing::CoreParameters& core);
+  /// From now on the clock is that of a modelled core and not a count: level `core`, or `memory` with
+  /// its caches, translations and branch prediction. Before any block is formed.
+  void use_core_timing(const timing::CoreParameters& core, bool memory);
   /// The core's clock at an instruction boundary, finer than cycles; only with a core.
   timing::Ticks ticks() const;
+  /// Told where the core's ticks go, until it is told otherwise; only with a core.
+  void set_ledger(timing::CycleLedger* ledger);
+  /// Tells a ledger what ticks() leaves out: the part of the current block that has been run.
+  void account_position(timing::CycleLedger& ledger);
   /// Idle until `time`.
   void wait_until(Cycle time);
   /// Clock at the current instruction, its own cost not included.
@@ -226,7 +230,14 @@ class Cpu final : public AccessClock, private PageLog {
   /// Clock at the start of the current instruction: now() without what it has been charged so far.
   Cycle instruction_clock() const { return Cycle{now().value - extra_cycles_}; }
   /// Adds cycles of a serialising event; ends the block.
-  void charge(uint64_t cycles);
+  void charge(uint64_t cycles, timing::Cause cause = timing::Cause::serialising);
+  /// The same for an access of the processor itself, as long as it takes at level `memory`.
+  void charge_own_access(Hpa address, uint32_t bytes, timing::Cause cause);
+  /// Level `memory`: what the modelled TLBs must forget, and lines that leave the caches.
+  void invalidate_translations(timing::Invalidation::Scope scope, Gva address = {});
+  void invalidate_translations(const timing::Invalidation& what);
+  void flush_line(Gva address);
+  void flush_caches();
   /// The block ends after the current instruction.
   void device_accessed() override { end_block(); }
   /// Data breakpoints, and the APIC-access page of a VM.
@@ -298,7 +309,8 @@ class Cpu final : public AccessClock, private PageLog {
   bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
   Flow execute(Block& block, uint32_t index, uint32_t last, bool repeat);
   /// The same at level `core`: what each instruction waited for goes into the core's clock.
-  Flow execute_timed(Block& block, uint32_t index, uint32_t last);
+  Flow execute_timed(Block& block, uint32_t index, uint32_t last, bool repeat);
+  bool iterate(Block& block);
   bool run_compiled(Block& block, Cycle deadline, uint64_t max_retired);
   Flow repeat_string(const Insn& insn);
   void finish(Block& block, uint32_t index, uint32_t done, Flow flow);
@@ -314,10 +326,16 @@ class Cpu final : public AccessClock, private PageLog {
   void take_fault(uint8_t instruction_length = 0);
   /// A fault while delivering a double fault: shutdown, or a VM exit.
   void shut_down();
-  void advance_core(Block& block, uint32_t charged, bool inside);
+  void advance_core(Block& block, uint32_t charged, bool inside, Flow flow);
+  static timing::CodePlace place_of(const Block& block);
+  /// Level `memory`: what translations belong to from now on.
+  void name_address_space();
   Cycle end_of(const Block& block, uint32_t index) const;
   void time_block(Block& block, std::span<const std::byte> bytes) const;
-  void charge_event(uint64_t cycles) { extra_cycles_ += cycles; }
+  void charge_event(uint64_t cycles, timing::Cause cause) {
+    extra_cycles_ += cycles;
+    if (core_ != nullptr) core_->note_event(cause, cycles);
+  }
   /// Adds what an event charged to the clock and leaves the block for good.
   void settle();
   void end_block() {
@@ -361,7 +379,7 @@ class Cpu final : public AccessClock, private PageLog {
   uint64_t watch_hits_ = 0;   ///< data and I/O breakpoints that the running instruction has met
 
   const timing::CoreParameters* core_parameters_ = nullptr;
-  std::unique_ptr<timing::CoreClock> core_;  ///< level `core`
+  std::unique_ptr<timing::CoreClock> core_;  ///< levels `core` and `memory`
   timing::Access load_, store_;              ///< of the running instruction
 
   Cycle deadline_ = kNever;

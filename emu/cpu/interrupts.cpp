@@ -303,7 +303,7 @@ void Cpu::deliver_exception(const Fault& raised) {
     const auto delivered = deliver(*this, d);
     if (delivered) {
       vmx::end_vectoring(*this);
-      charge_event(timing::kEventCosts.exception);
+      charge_event(timing::kEventCosts.exception, timing::Cause::exception);
       attention();
       return;
     }
@@ -345,7 +345,7 @@ void Cpu::deliver_event(uint8_t vector, EventType type, bool has_error_code, uin
   const auto delivered = deliver(*this, d);
   if (delivered) {
     vmx::end_vectoring(*this);
-    charge_event(timing::kEventCosts.external_interrupt);
+    charge_event(timing::kEventCosts.external_interrupt, timing::Cause::interrupt);
     attention();
     return;
   }
@@ -394,7 +394,7 @@ Flow Cpu::software_interrupt(const Insn& insn, uint8_t vector, EventType type) {
   vmx::end_vectoring(*this);
   ++state.interrupts;
   if (observer_ != nullptr) observer_->interrupt(*this, vector, true);
-  charge(timing::kEventCosts.exception);
+  charge(timing::kEventCosts.exception, timing::Cause::exception);
   attention();
   return Flow::branch;
 }

@@ -31,7 +31,7 @@ struct MachineConfig {
   uint64_t memory_bytes = uint64_t{512} << 20;
   uint32_t processors = 1;                 ///< 1 to kMaxProcessors
   std::string cpu = "skylake-sp";          ///< name of a profile in emu/arch/cpuid_profile.h
-  std::string timing = "count";            ///< timing level: count or core
+  std::string timing = "count";            ///< timing level: count, core or memory
   std::string core = "skylake-sp";         ///< what the level `core` models: skylake-sp or zen4-core
   uint64_t quantum = 2000;                 ///< cycles one processor may run ahead of the others
   int64_t rtc_seconds = 1'767'225'600;     ///< instant at reset, seconds since 1970 (2026-01-01 UTC)

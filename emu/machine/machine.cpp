@@ -51,8 +51,8 @@ std::string config_error(const MachineConfig& config) {
   if (arch::find_profile(config.cpu) == nullptr) {
     return "there is no processor '" + config.cpu + "'; known are skylake-sp and max";
   }
-  if (config.timing != "count" && config.timing != "core") {
-    return "there is no timing level '" + config.timing + "'; known are count and core";
+  if (config.timing != "count" && config.timing != "core" && config.timing != "memory") {
+    return "there is no timing level '" + config.timing + "'; known are count, core and memory";
   }
   if (timing::find_core(config.core) == nullptr) {
     return "there is no core '" + config.core + "' to model; known are skylake-sp and zen4-core";
@@ -87,7 +87,9 @@ Machine::Machine(const MachineConfig& config)
     CpuPorts& ports = *this;
     cpus_.push_back(std::make_unique<Cpu>(i, bus_, blocks_, ports, profile));
     cpus_.back()->seed_random(config.seed + i);
-    if (config.timing == "core") cpus_.back()->use_core_timing(*timing::find_core(config.core));
+    if (config.timing != "count") {
+      cpus_.back()->use_core_timing(*timing::find_core(config.core), config.timing == "memory");
+    }
     if (i != 0) cpus_.back()->state.activity = Activity::wait_for_sipi;
   }
   if (config.engine != EngineKind::interpreter && config.timing == "count") {

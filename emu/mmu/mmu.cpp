@@ -153,9 +153,9 @@ Result<Hpa, Fault> Mmu::translate_fetch_slow(Gva gva) {
   return hpa;
 }
 
-Result<Translation, Fault> Mmu::peek(Gva gva, AccessRequest request) const {
+Result<Translation, Fault> Mmu::peek(Gva gva, AccessRequest request, WalkTrace* trace) const {
   request.peek = true;
-  return walk(bus_, context_, gva, request, nullptr);
+  return walk(bus_, context_, gva, request, nullptr, trace);
 }
 
 void Mmu::read_physical(Hpa hpa, std::byte* out, size_t size) {

@@ -133,7 +133,7 @@ class Mmu {
     return load_pdptes(bus_, context, &ept_fault_);
   }
   /// For the debugger and the timing model: no side effects.
-  Result<Translation, Fault> peek(Gva gva, AccessRequest request) const;
+  Result<Translation, Fault> peek(Gva gva, AccessRequest request, WalkTrace* trace = nullptr) const;
   AccessRequest ordinary() const { return ordinary_; }
 
   /// Reads and writes of guest-physical memory by the processor itself (VMCS, virtual-APIC page…).

@@ -19,6 +19,7 @@ constexpr uint64_t kUser = 4;
 constexpr uint64_t kAccessed = 0x20;
 constexpr uint64_t kDirty = 0x40;
 constexpr uint64_t kLarge = 0x80;
+constexpr uint64_t kGlobal = 0x100;
 constexpr uint64_t kNoExecute = uint64_t{1} << 63;
 
 /// Reads one table entry of 4 or 8 bytes and marks its line; entries outside RAM read as ones.
@@ -137,7 +138,8 @@ bool allowed(const PagingContext& c, const Rights& rights, AccessRequest r) {
 }  // namespace
 
 Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
-                                    AccessRequest request, EptFault* ept_fault) {
+                                    AccessRequest request, EptFault* ept_fault, WalkTrace* trace,
+                                    uint8_t for_level) {
   if (c.eptp == 0) return Translation{Hpa{gpa.value}, gpa, uint64_t{1} << 30, true};
   namespace ept = arch::ept;
   const bool use_ad = arch::Eptp{c.eptp}.accessed_dirty();
@@ -171,6 +173,9 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
     const unsigned shift = 12 + 9 * static_cast<unsigned>(level - 1);
     entry_at[static_cast<size_t>(level)] = table + ((gpa.value >> shift) & 511) * 8;
     const uint64_t entry = read_entry(bus, entry_at[static_cast<size_t>(level)], 8, request.peek);
+    if (trace != nullptr) {
+      trace->add({entry_at[static_cast<size_t>(level)], gpa, for_level, static_cast<uint8_t>(level)});
+    }
     entries[static_cast<size_t>(level)] = entry;
     const uint64_t present_mask = c.ept_execute_for_user ? 7 | ept::execute_user : 7;
     if ((entry & present_mask) == 0) return violation(0, entry);
@@ -217,13 +222,13 @@ Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& c, Gpa gpa,
 }
 
 Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, AccessRequest request,
-                                EptFault* ept_fault) {
+                                EptFault* ept_fault, WalkTrace* trace) {
   const auto finish = [&](Gpa gpa, uint64_t size, bool dirty,
                           bool user_address) -> Result<Translation, Fault> {
     if (c.eptp == 0) return Translation{Hpa{gpa.value}, gpa, size, dirty};
     AccessRequest access = request;
     access.user = user_address;
-    const auto t = walk_ept(bus, c, gpa, access, ept_fault);
+    const auto t = walk_ept(bus, c, gpa, access, ept_fault, trace);
     if (!t) {
       if (ept_fault != nullptr) {
         ept_fault->gva = gva;
@@ -239,10 +244,10 @@ Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, Acces
 
   // Guest table accesses go through EPT as reads, or as writes when EPT keeps A/D bits.
   const bool tables_written = c.eptp != 0 && arch::Eptp{c.eptp}.accessed_dirty();
-  const auto locate = [&](Gpa entry, bool write) -> Result<Hpa, Fault> {
+  const auto locate = [&](Gpa entry, bool write, int level) -> Result<Hpa, Fault> {
     if (c.eptp == 0) return Hpa{entry.value};
     const AccessRequest access{.write = write || tables_written, .peek = request.peek};
-    const auto t = walk_ept(bus, c, entry, access, ept_fault);
+    const auto t = walk_ept(bus, c, entry, access, ept_fault, trace, static_cast<uint8_t>(level));
     if (!t) {
       if (ept_fault != nullptr) {
         ept_fault->gva = gva;
@@ -276,11 +281,14 @@ Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, Acces
     const unsigned shift = 12 + shape.index_bits * static_cast<unsigned>(level - 1);
     const uint64_t slot = (gva.value >> shift) & ((uint64_t{1} << shape.index_bits) - 1);
     entry_gpa[at] = table + slot * shape.entry_size;
-    const auto located = locate(entry_gpa[at], false);
+    const auto located = locate(entry_gpa[at], false, level);
     if (!located) return Err{located.error()};
     entry_at[at] = *located;
     const uint64_t entry = read_entry(bus, entry_at[at], shape.entry_size, request.peek);
     entries[at] = entry;
+    if (trace != nullptr) {
+      trace->add({entry_at[at], entry_gpa[at], static_cast<uint8_t>(level), 0});
+    }
     if ((entry & kPresent) == 0) return Err{page_fault(request, false, false, c)};
     const bool leaf = level == 1 || large_page(c, shape, level, entry);
     uint64_t reserved = reserved_bits(c, shape, level, leaf);
@@ -304,13 +312,17 @@ Result<Translation, Fault> walk(Bus& bus, const PagingContext& c, Gva gva, Acces
   if (!allowed(c, rights, request)) return Err{page_fault(request, true, false, c)};
 
   const auto leaf_at = static_cast<size_t>(level);
+  if (trace != nullptr) {
+    trace->leaf_level = static_cast<uint8_t>(level);
+    trace->global = (entries[leaf_at] & kGlobal) != 0;
+  }
   if (!request.peek) {
     for (int l = shape.levels; l >= level; --l) {
       const auto at = static_cast<size_t>(l);
       uint64_t bits = kAccessed;
       if (l == level && request.write) bits |= kDirty;
       if ((entries[at] & bits) == bits) continue;
-      const auto writable = locate(entry_gpa[at], true);
+      const auto writable = locate(entry_gpa[at], true, l);
       if (!writable) return Err{writable.error()};
       set_entry_bits(bus, *writable, shape.entry_size, entries[at], bits);
       entries[at] |= bits;

@@ -64,14 +64,36 @@ struct Translation {
   bool dirty = false;        ///< D bits are set: a write translation may be cached
 };
 
+/// The entries that a walk loads, in order, as the timing model wants to know them.
+struct WalkTrace {
+  struct Load {
+    Hpa entry;
+    Gpa gpa;                ///< EPT entries: what is being translated
+    uint8_t level = 0;      ///< the guest's table that is wanted; 0: the page itself
+    uint8_t ept_level = 0;  ///< of an EPT entry; 0: an entry of the guest's own tables
+  };
+  /// Five translations by four levels of EPT, and four levels of the guest's own.
+  static constexpr size_t kMost = 24;
+  std::array<Load, kMost> loads{};
+  size_t count = 0;
+  uint8_t leaf_level = 0;  ///< of the guest's tables; 0 without paging
+  bool global = false;     ///< the leaf says so
+
+  void add(const Load& load) {
+    if (count < kMost) loads[count++] = load;
+  }
+};
+
 /// Translates `gva`, setting A/D bits and marking every table line it read (unless peeking).
 /// Canonicality and segment limits are the caller's. On an EPT fault `*ept_fault` is filled.
 Result<Translation, Fault> walk(Bus& bus, const PagingContext& context, Gva gva,
-                                AccessRequest request, EptFault* ept_fault);
+                                AccessRequest request, EptFault* ept_fault,
+                                WalkTrace* trace = nullptr);
 
-/// The EPT half alone: guest-physical to machine-physical.
+/// The EPT half alone: guest-physical to machine-physical. `level` is what a trace calls its loads by.
 Result<Translation, Fault> walk_ept(Bus& bus, const PagingContext& context, Gpa gpa,
-                                    AccessRequest request, EptFault* ept_fault);
+                                    AccessRequest request, EptFault* ept_fault,
+                                    WalkTrace* trace = nullptr, uint8_t level = 0);
 
 /// PDPTEs are checked when loaded (SDM "PDPTE Registers"); reads them through EPT if there is one.
 /// Faults with #GP(0) when a present one has reserved bits set.

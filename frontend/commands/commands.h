@@ -17,13 +17,15 @@ inline constexpr int kSchema = 1;
 struct CommandLine {
   RunOptions run;     ///< run, show, explain entry
   std::string panel;  ///< show PANEL
-  std::string at;     ///< show: linear address, default RIP
+  std::string at;     ///< show: linear address, default RIP; explain cycles --from
   std::string level = "core";  ///< time-blocks --timing
   std::string syntax = "intel";
   std::string subject;  ///< explain call|status|exit SUBJECT; help SUBJECT; completion SHELL
   std::string kind;     ///< explain KIND; trace VERB; new KIND
   std::string file;     ///< trace FILE, new DIR
   std::string pattern;  ///< trace grep PATTERN
+  std::string kind_of_row = "symbol";  ///< explain cycles --by
+  uint64_t most = 25;                  ///< explain cycles --most
   bool json = false;
   bool tlfs = false;  ///< doctor --tlfs
 };
@@ -47,6 +49,8 @@ void add_show(CLI::App& command, CommandLine& line);
 ExitCode show_command(CommandLine& line);
 void add_explain(CLI::App& command, CommandLine& line);
 ExitCode explain_command(CommandLine& line);
+void add_explain_cycles(CLI::App& command, CommandLine& line);
+ExitCode explain_cycles(CommandLine& line);
 void add_time_blocks(CLI::App& command, CommandLine& line);
 ExitCode time_blocks_command(CommandLine& line);
 void add_trace(CLI::App& command, CommandLine& line);

@@ -103,7 +103,7 @@ constexpr std::array<std::string_view, 7> kHostPrograms = {
     "clang++-14", "ld.lld-14", "apt-get", "dpkg-deb", "qemu-system-x86_64", "bochs", "gdb"};
 
 void print_text(bool tlfs) {
-  std::printf("engines: %s\ntiming: count, core\n", has_jit() ? "jit, interpreter" : "interpreter");
+  std::printf("engines: %s\ntiming: count, core, memory\n", has_jit() ? "jit, interpreter" : "interpreter");
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     std::printf("cpu %s:\n    %s\n", std::string(profile->name).c_str(),
                 joined(feature_names(*profile)).c_str());
@@ -130,7 +130,7 @@ void print_text(bool tlfs) {
 }
 
 Json as_json(bool tlfs) {
-  Json out = {{"schema", kSchema}, {"engines", {"interpreter"}}, {"timing", {"count", "core"}}};
+  Json out = {{"schema", kSchema}, {"engines", {"interpreter"}}, {"timing", {"count", "core", "memory"}}};
   if (has_jit()) out["engines"].push_back("jit");
   for (const arch::CpuProfile* profile : arch::kProfiles) {
     out["cpus"][std::string(profile->name)] = feature_names(*profile);

@@ -1,4 +1,4 @@
-// `vitrine explain`: a hypercall, a status, a VM exit, or why a VM entry fails.
+// `vitrine explain`: a hypercall, a status, a VM exit, why a VM entry fails, or cycles.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -180,10 +180,15 @@ void add_explain(CLI::App& command, CommandLine& line) {
       command.add_subcommand("entry", "every VM-entry check that fails, at a moment of a run");
   add_run_options(*entry, line.run);
   entry->callback([&line] { line.kind = "entry"; });
+  CLI::App* const cycles = command.add_subcommand(
+      "cycles", "what the core waited for in a stretch of a run, by symbol or instruction");
+  add_explain_cycles(*cycles, line);
+  cycles->callback([&line] { line.kind = "cycles"; });
 }
 
 ExitCode explain_command(CommandLine& line) {
   if (line.kind == "entry") return explain_entry(line);
+  if (line.kind == "cycles") return explain_cycles(line);
   if (line.kind == "call") explain_call(line);
   if (line.kind == "status") explain_status(line);
   if (line.kind == "exit") explain_exit(line);

@@ -20,16 +20,19 @@ Moment::Moment(RunOptions options)
 
 ExitCode Moment::run() {
   const RunOptions& options = session_.options();
-  const emu::Cycle end = options.max_cycles ? emu::Cycle{*options.max_cycles} : emu::kNever;
-  if (options.until.empty()) {
-    session_.run(end);
-    return ExitCode::success;
-  }
-  StopCondition condition(options.until, session_, recorder_);
-  const emu::StopReason reason = condition.run(end);
+  if (!options.until.empty()) return run_to(options.until);
+  session_.run(options.max_cycles ? emu::Cycle{*options.max_cycles} : emu::kNever);
+  return ExitCode::success;
+}
+
+ExitCode Moment::run_to(const std::string& text) {
+  const RunOptions& options = session_.options();
+  StopCondition condition(text, session_, recorder_);
+  const emu::StopReason reason =
+      condition.run(options.max_cycles ? emu::Cycle{*options.max_cycles} : emu::kNever);
   if (condition.reached()) return ExitCode::success;
-  std::fprintf(stderr, "vitrine: '%s' never held; this is the end of the run (%s)\n",
-               options.until.c_str(), std::string(stop_reason_name(reason)).c_str());
+  std::fprintf(stderr, "vitrine: '%s' never held; this is the end of the run (%s)\n", text.c_str(),
+               std::string(stop_reason_name(reason)).c_str());
   return reason == emu::StopReason::cycle_limit ? ExitCode::budget_exceeded
                                                 : ExitCode::assertion_failed;
 }

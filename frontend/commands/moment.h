@@ -15,6 +15,8 @@ class Moment {
   /// Runs to --until, --max-cycles or the end. When --until never held, says so on stderr and answers
   /// a code other than success: what is there is then the end of the run.
   ExitCode run();
+  /// The same to another condition first.
+  ExitCode run_to(const std::string& condition);
 
   Session& session() { return session_; }
   Recorder& recorder() { return recorder_; }

@@ -5,30 +5,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <optional>
 #include <utility>
 
 #include "frontend/commands/commands.h"
 #include "frontend/text.h"
-#include "frontend/timing/block_runner.h"
+#include "frontend/timing/accuracy.h"
 
 namespace vitrine::ui {
 
 namespace {
-
-std::optional<std::vector<std::byte>> parse_hex(std::string_view text) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-  };
-  if (text.empty() || text.size() % 2 != 0) return std::nullopt;
-  std::vector<std::byte> bytes;
-  for (size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit(text[i]), low = digit(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<std::byte>(high * 16 + low));
-  }
-  return bytes;
-}
 
 std::vector<std::string> fields_of(const std::string& line) {
   std::vector<std::string> fields;
@@ -45,16 +30,18 @@ std::vector<std::string> fields_of(const std::string& line) {
 void add_time_blocks(CLI::App& command, CommandLine& line) {
   command.add_option("file", line.file, "CSV with the columns uarch,hex,…")->required();
   command.add_option("--profile", line.run.machine.core, "core to model: skylake-sp or zen4-core");
-  command.add_option("--timing", line.level, "timing level: core");
+  command.add_option("--timing", line.level, "timing level: core or memory");
 }
 
 ExitCode time_blocks_command(CommandLine& line) {
   const emu::MachineConfig& config = line.run.machine;
   if (const std::string why = emu::config_error(config); !why.empty()) throw UsageError(why);
-  if (line.level != "core") throw UsageError("blocks are timed at --timing core");
+  if (line.level != "core" && line.level != "memory") {
+    throw UsageError("blocks are timed at --timing core or memory");
+  }
   std::ifstream file(line.file);
   if (!file) throw UsageError("cannot read '" + line.file + "'");
-  const BlockRunner runner(*emu::timing::find_core(config.core));
+  const BlockRunner runner(*emu::timing::find_core(config.core), line.level == "memory");
   std::printf("hex,predicted_cycles_per_iteration\n");
   size_t hex_column = 1;
   bool first = true;
@@ -71,7 +58,8 @@ ExitCode time_blocks_command(CommandLine& line) {
     }
     const std::string hex = hex_column < fields.size() ? fields[hex_column] : std::string();
     const auto bytes = parse_hex(hex);
-    const BlockTime time = bytes ? runner.run(*bytes) : BlockTime{0, "not hexadecimal bytes"};
+    const BlockTime time =
+        bytes.empty() ? BlockTime{0, "not hexadecimal bytes"} : runner.run(bytes);
     if (time.error.empty()) {
       std::printf("%s,%.4f\n", hex.c_str(), time.cycles);
     } else {

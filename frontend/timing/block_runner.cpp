@@ -63,10 +63,10 @@ SegmentState flat(uint16_t selector, uint32_t rights) {
 /// A processor in 64-bit user mode over the pages of one block's protocol.
 class Bench {
  public:
-  explicit Bench(const timing::CoreParameters& core) : core_(core) {
+  Bench(const timing::CoreParameters& core, bool memory) : core_(core) {
     bus_.map({.start = Hpa{0}, .size = kMemoryBytes, .kind = BusRange::Kind::ram});
     cpu_.set_observer(&fault_, false);
-    cpu_.use_core_timing(core);
+    cpu_.use_core_timing(core, memory);
   }
 
   void place(std::span<const std::byte> code) {
@@ -94,7 +94,7 @@ class Bench {
     for (auto& segment : s.segments) segment = flat(0x2B, 0xC0F3);
     s.segments[arch::cs] = flat(0x33, 0xA0FB);
     for (size_t i = 0; i < 16; ++i) s.regs[i] = kFill;
-    if (!core_.stack_aliases_data) s.regs[arch::rsp] = kFill - kFill % kPageSize + 0x800;
+    if (core_.stack_aliases_data == 0) s.regs[arch::rsp] = kFill - kFill % kPageSize + 0x800;
     s.set_rip(kCodeAddress);
     s.set_rflags(2);
     s.activity = Activity::active;
@@ -182,7 +182,7 @@ BlockTime BlockRunner::run(std::span<const std::byte> block) const {
 
   std::vector<std::byte> code;
   for (size_t i = 0; i < repetitions; ++i) code.insert(code.end(), block.begin(), block.end());
-  Bench bench(core_);
+  Bench bench(core_, memory_);
   bench.place(code);
 
   const uint64_t total = repetitions * *insns;

@@ -22,12 +22,15 @@ struct BlockTime {
 /// once; those of Zen 4 have it equal, and pass over the repetitions several times.
 class BlockRunner {
  public:
-  explicit BlockRunner(const emu::timing::CoreParameters& core) : core_(core) {}
+  /// `memory`: at that level, and not at `core`.
+  BlockRunner(const emu::timing::CoreParameters& core, bool memory)
+      : core_(core), memory_(memory) {}
 
   BlockTime run(std::span<const std::byte> block) const;
 
  private:
   const emu::timing::CoreParameters& core_;
+  bool memory_;
 };
 
 }  // namespace vitrine::ui

@@ -1,13 +1,10 @@
 // `vitrine time-blocks`: known blocks, bad rows, and the error against measured blocks.
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <string>
-#include <vector>
 
-#include "frontend/timing/block_runner.h"
+#include "frontend/timing/accuracy.h"
 #include "tests/frontend/program.h"
 #include "tests/skip.h"
 
@@ -15,65 +12,21 @@ using namespace vitrine;
 
 namespace {
 
-std::vector<std::byte> bytes_of(const std::string& hex) {
-  std::vector<std::byte> out;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    out.push_back(static_cast<std::byte>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-  }
-  return out;
-}
-
 double cycles(const std::string& hex) {
-  const auto time = ui::BlockRunner(emu::timing::skylake_core()).run(bytes_of(hex));
+  const auto time = ui::BlockRunner(emu::timing::skylake_core(), false).run(ui::parse_hex(hex));
   CHECK(time.error.empty());
   return time.cycles;
 }
 
 std::string error(const std::string& hex) {
-  return ui::BlockRunner(emu::timing::skylake_core()).run(bytes_of(hex)).error;
+  return ui::BlockRunner(emu::timing::skylake_core(), false).run(ui::parse_hex(hex)).error;
 }
 
-struct Accuracy {
-  size_t blocks = 0, refused = 0;
-  double mean = 0, median = 0, tau = 0;  ///< relative errors; Kendall's tau
-};
-
-/// Predicted against measured cycles of the rows of one core.
-Accuracy accuracy(std::ifstream& file, const std::string& uarch, const std::string& core) {
-  const ui::BlockRunner runner(*emu::timing::find_core(core));
-  std::vector<std::pair<double, double>> pairs;
-  std::vector<double> errors;
-  Accuracy out;
-  std::string line;
-  std::getline(file, line);
-  while (std::getline(file, line)) {
-    const size_t hex = line.find(','), measured = line.find(',', hex + 1);
-    if (line.substr(0, hex) != uarch) continue;
-    const auto time = runner.run(bytes_of(line.substr(hex + 1, measured - hex - 1)));
-    if (!time.error.empty()) {
-      ++out.refused;
-      continue;
-    }
-    pairs.emplace_back(time.cycles, std::stod(line.substr(measured + 1)));
-    errors.push_back(std::abs(time.cycles - pairs.back().second) / pairs.back().second);
-    out.mean += errors.back();
-  }
-  out.blocks = pairs.size();
-  if (pairs.size() < 2) return out;
-  out.mean /= static_cast<double>(pairs.size());
-  std::sort(errors.begin(), errors.end());
-  out.median = errors[errors.size() / 2];
-  double order = 0;
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      const double sign =
-          (pairs[i].first - pairs[j].first) * (pairs[i].second - pairs[j].second);
-      order += sign > 0 ? 1 : sign < 0 ? -1 : 0;
-    }
-  }
-  const auto n = static_cast<double>(pairs.size());
-  out.tau = order / (n * (n - 1) / 2);
-  return out;
+ui::Accuracy accuracy(const std::string& file, const std::string& uarch, const std::string& core,
+                      size_t step) {
+  const ui::BlockRunner runner(*emu::timing::find_core(core), false);
+  const auto blocks = ui::measure_blocks(file, uarch, runner, step);
+  return ui::accuracy_of(blocks, [](const auto&) { return true; });
 }
 
 }  // namespace
@@ -112,9 +65,9 @@ TEST_CASE("the command answers a row for a row", "[blocks]") {
 }
 
 TEST_CASE("the error against measured Skylake blocks is within its bound", "[blocks][accuracy]") {
-  std::ifstream file(VITRINE_TIMING_DATA "/bhive_sample.csv");
-  if (!file) return test::skip(test::SkipReason::file_absent, "bhive_sample.csv");
-  const Accuracy found = accuracy(file, "skl", "skylake-sp");
+  const std::string file = VITRINE_TIMING_DATA "/bhive_sample.csv";
+  if (!std::ifstream(file)) return test::skip(test::SkipReason::file_absent, "bhive_sample.csv");
+  const ui::Accuracy found = accuracy(file, "skl", "skylake-sp", 1);
   CAPTURE(found.blocks, found.refused, found.mean, found.median, found.tau);
   CHECK(found.blocks + found.refused > 500);
   // They raise #GP on silicon too with these operands.
@@ -125,9 +78,10 @@ TEST_CASE("the error against measured Skylake blocks is within its bound", "[blo
 }
 
 TEST_CASE("the error against measured Zen 4 blocks is within its bound", "[blocks][accuracy]") {
-  std::ifstream file(VITRINE_TIMING_DATA "/zen4_sample.csv");
-  if (!file) return test::skip(test::SkipReason::file_absent, "zen4_sample.csv");
-  const Accuracy found = accuracy(file, "zen4", "zen4-core");
+  const std::string file = VITRINE_TIMING_DATA "/zen4_sample.csv";
+  if (!std::ifstream(file)) return test::skip(test::SkipReason::file_absent, "zen4_sample.csv");
+  // A quarter of them: all take a minute (bench: vitrine_accuracy).
+  const ui::Accuracy found = accuracy(file, "zen4", "zen4-core", 4);
   CAPTURE(found.blocks, found.refused, found.mean, found.median, found.tau);
   CHECK(found.refused <= 1);
   CHECK(found.mean <= 0.14);

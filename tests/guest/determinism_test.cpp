@@ -43,7 +43,7 @@ bool have_tour() { return test::have_image("tour") && test::have_image("vitrine-
 
 TEST_CASE("two runs of the tour are one run", "[guest][determinism]") {
   if (!have_tour()) return;
-  const std::string level = GENERATE("count", "core");
+  const std::string level = GENERATE("count", "core", "memory");
   const Outcome first = free_run(level);
   const Outcome second = free_run(level);
   INFO(print(first) << " / " << print(second));
@@ -52,7 +52,7 @@ TEST_CASE("two runs of the tour are one run", "[guest][determinism]") {
 
 TEST_CASE("cutting a run by cycles and by instructions changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const std::string level = GENERATE("count", "core");
+  const std::string level = GENERATE("count", "core", "memory");
   const Outcome whole = free_run(level);
   ui::Session session(tour_at(level));
   std::mt19937_64 random(7);
@@ -74,7 +74,7 @@ TEST_CASE("cutting a run by cycles and by instructions changes nothing", "[guest
 
 TEST_CASE("watching every instruction changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const std::string level = GENERATE("count", "core");
+  const std::string level = GENERATE("count", "core", "memory");
   const Outcome whole = free_run(level);
   ui::Session session(tour_at(level));
   ui::Recorder recorder(session.machine(), session.plan());
@@ -86,7 +86,7 @@ TEST_CASE("watching every instruction changes nothing", "[guest][determinism]") 
 
 TEST_CASE("dropping every cache at random moments changes nothing", "[guest][determinism]") {
   if (!have_tour()) return;
-  const std::string level = GENERATE("count", "core");
+  const std::string level = GENERATE("count", "core", "memory");
   const Outcome whole = free_run(level);
   ui::Session session(tour_at(level));
   emu::Machine& m = session.machine();
@@ -102,7 +102,7 @@ TEST_CASE("dropping every cache at random moments changes nothing", "[guest][det
 
 TEST_CASE("a snapshot continues like the machine it was taken from", "[guest][determinism]") {
   if (!have_tour()) return;
-  const std::string level = GENERATE("count", "core");
+  const std::string level = GENERATE("count", "core", "memory");
   const Outcome whole = free_run(level);
   std::mt19937_64 random(13);
   for (int i = 0; i < 4; ++i) {

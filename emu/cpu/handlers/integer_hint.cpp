@@ -16,6 +16,7 @@ Flow pause(Cpu& cpu, const Insn& insn) {
 
 // CLFLUSH m8, CLFLUSHOPT m8, CLWB m8: checked like a load of one byte; caches are always coherent,
 // so there is nothing to write back. A device behind the address is not read.
+template <bool drops>
 Flow flush_line(Cpu& cpu, const Insn& insn) {
   const bool checked = (insn.flags & insn_flag::checked) != 0;
   const uint64_t offset = cpu.effective_address(insn);
@@ -26,6 +27,7 @@ Flow flush_line(Cpu& cpu, const Insn& insn) {
   }
   const auto loaded = cpu.load_at<uint8_t>(insn.segment, offset, checked);
   if (!loaded) return cpu.raise(loaded.error());
+  if (drops) cpu.flush_line(gva);
   return Flow::next;
 }
 
@@ -48,9 +50,9 @@ constexpr std::array<Row, 15> kRows = {{
   {"prefetcht0",  Feature::base,       InsnClass::plain, CostClass::load_op,       {}, select<nop>},
   {"prefetcht1",  Feature::base,       InsnClass::plain, CostClass::load_op,       {}, select<nop>},
   {"prefetcht2",  Feature::base,       InsnClass::plain, CostClass::load_op,       {}, select<nop>},
-  {"clflush",     Feature::clflush,    InsnClass::plain, CostClass::cache_control, {}, select<flush_line>},
-  {"clflushopt",  Feature::clflushopt, InsnClass::plain, CostClass::cache_control, {}, select<flush_line>},
-  {"clwb",        Feature::clwb,       InsnClass::plain, CostClass::cache_control, {}, select<flush_line>},
+  {"clflush",     Feature::clflush,    InsnClass::plain, CostClass::cache_control, {}, select<flush_line<true>>},
+  {"clflushopt",  Feature::clflushopt, InsnClass::plain, CostClass::cache_control, {}, select<flush_line<true>>},
+  {"clwb",        Feature::clwb,       InsnClass::plain, CostClass::cache_control, {}, select<flush_line<false>>},
 }};
 // clang-format on
 

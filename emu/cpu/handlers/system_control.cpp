@@ -170,13 +170,14 @@ Flow clts(Cpu& cpu, const Insn& insn) {
   return Flow::branch;
 }
 
-// --- Caches and translations: always coherent here, so that only checks and exits remain ---
+// --- Caches and translations: always coherent here; the timing model alone hears of them ---
 
 // INVLPG m
 Flow invlpg(Cpu& cpu, const Insn& insn) {
   if (!supervisor(cpu)) return cpu.raise(kGeneralProtection0);
   const uint64_t linear = cpu.segment_base(insn.segment) + cpu.effective_address(insn);
   if (vmx::exits(cpu, Intercept::invlpg, insn, linear)) return Flow::exit;
+  cpu.invalidate_translations(timing::Invalidation::Scope::address, Gva{linear});
   return Flow::branch;
 }
 
@@ -205,6 +206,13 @@ Flow invpcid(Cpu& cpu, const Insn& insn) {
   if (!linear) return cpu.raise(linear.error());
   const uint64_t type = source_gpr(cpu, insn.op[0]);
   if (!invpcid_valid(cpu, type, *pcid, *linear)) return cpu.raise(kGeneralProtection0);
+  using Scope = timing::Invalidation::Scope;
+  constexpr std::array kScopes = {Scope::pcid_address, Scope::one_pcid, Scope::everything,
+                                  Scope::all_but_global};
+  timing::AddressSpace space;
+  space.vpid = vmx::current_vpid(cpu);
+  space.pcid = static_cast<uint16_t>(*pcid);
+  cpu.invalidate_translations({kScopes[type], space, Gva{*linear}});
   return Flow::branch;
 }
 
@@ -213,6 +221,7 @@ template <Intercept intercept>
 Flow flush_caches(Cpu& cpu, const Insn& insn) {
   if (!supervisor(cpu)) return cpu.raise(kGeneralProtection0);
   if (vmx::exits(cpu, intercept, insn)) return Flow::exit;
+  cpu.flush_caches();
   return Flow::branch;
 }
 

@@ -56,18 +56,18 @@ uint32_t issue_slots(const Costed& insn) {
   return std::clamp<uint32_t>(slots + 1, slots, std::max(insn.cost.uop_count(), slots));
 }
 
-uint32_t divider_cycles(const DataFlow& flow, const Divider& divider) {
+uint32_t divider_cycles(const DataFlow& flow, const CoreParameters& core) {
   if (flow.divider_bits == 0) return 0;
   const auto& name = flow.form.name;
   if (flow.divider_bits <= 64 && (name == "div" || name == "idiv")) {
-    if (flow.divider_bits < 64) return divider.integer32;
-    return name == "div" ? divider.unsigned64 : divider.signed64;
+    if (flow.divider_bits < 64) return core.divide_integer32;
+    return name == "div" ? core.divide_unsigned64 : core.divide_signed64;
   }
   const bool root = name.find("sqrt") != name.npos;
   const bool twofold = name.back() == 'd';
-  const uint32_t narrow = root ? (twofold ? divider.root_twofold : divider.root_single)
-                               : (twofold ? divider.twofold : divider.single);
-  return flow.divider_bits == 256 ? narrow * divider.wide_factor : narrow;
+  const uint32_t narrow = root ? (twofold ? core.root_double : core.root_single)
+                               : (twofold ? core.divide_double : core.divide_single);
+  return flow.divider_bits == 256 ? narrow * core.divide_wide_factor : narrow;
 }
 
 class FrontEnd {
@@ -120,7 +120,7 @@ class FrontEnd {
       group_ = 0;
       return;
     }
-    const bool complex = core_.one_complex_decoder && slots > 1;
+    const bool complex = core_.one_complex_decoder != 0 && slots > 1;
     if (group_ == core_.decode_width || (complex && group_ != 0)) {
       ++decode_cycles_;
       group_ = 0;
@@ -224,11 +224,16 @@ BlockTiming time_block(std::span<const std::byte> bytes, Gva address, uint8_t co
         if (ports != 0 && (group.ports & ~ports) == 0) port_uops[lane] += group.count;
       }
     }
-    divider += divider_cycles(insn.flow, core.divider);
+    divider += divider_cycles(insn.flow, core);
     out.insns[k] = insn_timing(insn, syncs, table);
+    out.offset[k + 1] = static_cast<uint16_t>(out.offset[k] + insn.flow.length);
+    out.stores += insn.flow.stores ? 1 : 0;
+    out.branch = insn.flow.branch;
+    out.fast_string = insn.flow.fast_string;
     before = insn;
   }
   out.prefix[count] = slots * kTicksPerCycle / core.issue_width;
+  if (out.fast_string) out.prefix[count] += core.string_startup * kTicksPerCycle;
   out.slots = slots;
   for (size_t lane = 0; lane < kPortLanes; ++lane) {
     if (core.lanes[lane] == 0) continue;

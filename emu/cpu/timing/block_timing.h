@@ -49,11 +49,15 @@ inline constexpr size_t kLanes = 16;
 struct BlockTiming {
   /// Ticks from the first instruction's issue to that of instruction k, if nothing holds it up.
   std::array<uint32_t, kMaxTimedInsns + 1> prefix{};
+  std::array<uint16_t, kMaxTimedInsns + 1> offset{};  ///< of instruction k's bytes
   std::array<uint32_t, kLanes>
       work{};                 ///< ticks of work for each lane; the front end's from its cache
   uint32_t decode_ticks = 0;  ///< the front end's through the legacy decoders
   uint32_t slots = 0;
+  uint32_t stores = 0;
   uint32_t count = 0;
+  BranchKind branch = BranchKind::none;  ///< how it ends
+  bool fast_string = false;              ///< or with REP MOVS or REP STOS
   std::array<InsnTiming, kMaxTimedInsns> insns{};
 };
 

@@ -1,8 +1,9 @@
-// Parameters of a modelled core, each with where its value comes from.
+// Parameters of a modelled core and its memory, each with where its value comes from.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "emu/cpu/timing/uop_table.h"
@@ -15,52 +16,58 @@ inline constexpr uint32_t kTicksPerCycle = 16;
 
 inline constexpr size_t kPortLanes = 13;
 
+/// Changes whenever a level's cycles do: goldens quote them.
+inline constexpr uint32_t kCoreVersion = 1;
+inline constexpr uint32_t kMemoryVersion = 1;
+
 /// How well a value is known.
 enum class Evidence : uint8_t {
   published,  ///< a data sheet, paper or published measurement
+  measured,   ///< by us, on a processor of the kind
   fitted,     ///< chosen so that measured blocks come out right
   assumed,    ///< neither; plausible for the kind of core
 };
+std::string_view to_string(Evidence evidence);
 
-/// Cycles the divider is busy with one operation, which is not pipelined.
-struct Divider {
-  uint32_t integer32, unsigned64, signed64;
-  uint32_t single, twofold;            ///< scalar and 128-bit division, single and double precision
-  uint32_t root_single, root_twofold;  ///< square root
-  uint32_t wide_factor;                ///< 256-bit vectors take so many times longer
-};
-
+/// Numbers of one core; `rows()` has them all by name.
 struct CoreParameters {
   std::string_view name;
-  const UopTable& (*uops)();
-  uint32_t issue_width;       ///< fused-domain slots a cycle
-  uint32_t predecode_bytes;   ///< bytes of a fetch window, one window a cycle; 0: no such limit
-  uint32_t predecode_insns;   ///< instructions a window and cycle
-  uint32_t lcp_cycles;        ///< stall of a length-changing prefix
-  uint32_t decode_width;      ///< instructions a cycle through the legacy decoders
-  bool one_complex_decoder;   ///< of several slots only the first decoder takes
-  uint32_t microcode_cycles;  ///< switching to the microcode sequencer and back
-  uint32_t uop_cache_width;   ///< slots a cycle from the micro-operation cache
-  uint32_t front_end_lead;    ///< cycles the front end can run ahead of issue
-  uint32_t rob_slots;         ///< reorder buffer
-  uint32_t port_lead;         ///< cycles of work a port may lag behind issue: the scheduler's depth
-  uint32_t load_latency;      ///< cycles, first-level hit
-  uint32_t vector_load_latency;
-  uint32_t chase_latency;    ///< the same, when the base comes from a load and the form is short
-  uint32_t forward_latency;  ///< store data to load result
-  bool renames_memory;    ///< a load of the same address expression takes the store's data at once
-  uint32_t forward_fail;  ///< commit of the store to load result when it cannot forward
-  uint32_t lock_cycles;   ///< a locked operation, with nothing before it
-  Divider divider;
-  bool stack_aliases_data;  ///< of the protocol that its blocks were measured with (frontend/timing)
-  uint32_t block_passes;    ///< the same: passes over the repetitions, of which the last counts
-  std::array<PortSet, kPortLanes> lanes;  ///< unions of ports whose work is added up; 0: unused
+  const UopTable& (*uops)() = nullptr;
+  /// Unions of ports whose work is added up; 0: unused.
+  std::array<PortSet, kPortLanes> lanes{};
+
+  // The front end.
+  uint32_t issue_width = 0, predecode_bytes = 0, predecode_insns = 0, lcp_cycles = 0;
+  uint32_t decode_width = 0, one_complex_decoder = 0, microcode_cycles = 0, uop_cache_width = 0;
+  uint32_t front_end_lead = 0;
+  // Execution.
+  uint32_t rob_slots = 0, port_lead = 0, load_latency = 0, vector_load_latency = 0;
+  uint32_t chase_latency = 0, forward_latency = 0, renames_memory = 0, forward_fail = 0;
+  uint32_t lock_cycles = 0, string_startup = 0, string_chunk = 0;
+  uint32_t divide_integer32 = 0, divide_unsigned64 = 0, divide_signed64 = 0, divide_single = 0;
+  uint32_t divide_double = 0, root_single = 0, root_double = 0, divide_wide_factor = 0;
+  // How its blocks were measured (frontend/timing).
+  uint32_t stack_aliases_data = 0, block_passes = 0;
+  // Branches.
+  uint32_t mispredict_cycles = 0, resteer_cycles = 0, btb_sets = 0, btb_ways = 0, return_stack = 0;
+  // Caches, of 64-byte lines; latencies from address to data.
+  uint32_t l1i_sets = 0, l1i_ways = 0, l1d_sets = 0, l1d_ways = 0, l2_sets = 0, l2_ways = 0;
+  uint32_t l3_sets = 0, l3_ways = 0, l2_latency = 0, l3_latency = 0, dram_latency = 0;
+  uint32_t stream_latency = 0, dram_line_cycles = 0, fetch_stream_cycles = 0, fill_buffers = 0;
+  uint32_t split_line_cycles = 0, store_buffer = 0;
+  // Translations.
+  uint32_t dtlb_4k_sets = 0, dtlb_4k_ways = 0, dtlb_2m_sets = 0, dtlb_2m_ways = 0, dtlb_1g_ways = 0;
+  uint32_t itlb_4k_sets = 0, itlb_4k_ways = 0, itlb_2m_ways = 0, stlb_sets = 0, stlb_ways = 0;
+  uint32_t stlb_1g_ways = 0, stlb_latency = 0, pde_entries = 0, pdpte_entries = 0;
+  uint32_t pml4e_entries = 0, nested_pde_entries = 0, walkers = 0;
 };
 
-/// Values and evidence of the named profile, for people.
-struct ParameterNote {
-  std::string_view parameter;
-  std::string_view value;
+/// A parameter as people see it.
+struct ParameterRow {
+  std::string_view name;
+  uint32_t CoreParameters::*field;
+  uint32_t value;
+  std::string_view unit;  ///< empty: a yes or no
   Evidence evidence;
   std::string_view source;
 };
@@ -69,5 +76,7 @@ const CoreParameters& skylake_core();
 const CoreParameters& zen4_core();
 /// By name; nullptr for a name that no core has.
 const CoreParameters* find_core(std::string_view name);
+/// The table that the core's numbers were made from.
+std::span<const ParameterRow> parameter_rows(const CoreParameters& core);
 
 }  // namespace vitrine::emu::timing

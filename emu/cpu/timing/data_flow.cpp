@@ -66,6 +66,36 @@ std::string lea_name(const ZydisDecodedOperand& memory) {
   return slow ? "lea_slow" : "lea";
 }
 
+bool is_fast_string(const ZydisDecodedInstruction& insn) {
+  if ((insn.attributes & ZYDIS_ATTRIB_HAS_REP) == 0) return false;
+  switch (insn.mnemonic) {
+    case ZYDIS_MNEMONIC_MOVSB:
+    case ZYDIS_MNEMONIC_MOVSW:
+    case ZYDIS_MNEMONIC_MOVSD:
+    case ZYDIS_MNEMONIC_MOVSQ:
+    case ZYDIS_MNEMONIC_STOSB:
+    case ZYDIS_MNEMONIC_STOSW:
+    case ZYDIS_MNEMONIC_STOSD:
+    case ZYDIS_MNEMONIC_STOSQ: return true;
+    default: return false;
+  }
+}
+
+BranchKind branch_of(const ZydisDecodedInstruction& insn, const ZydisDecodedOperand* operands) {
+  if (insn.meta.branch_type == ZYDIS_BRANCH_TYPE_NONE ||
+      insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+    return BranchKind::none;
+  }
+  const bool direct = operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+  switch (insn.meta.category) {
+    case ZYDIS_CATEGORY_COND_BR: return BranchKind::conditional;
+    case ZYDIS_CATEGORY_CALL: return direct ? BranchKind::call : BranchKind::indirect_call;
+    case ZYDIS_CATEGORY_RET: return BranchKind::ret;
+    case ZYDIS_CATEGORY_UNCOND_BR: return direct ? BranchKind::jump : BranchKind::indirect_jump;
+    default: return BranchKind::none;
+  }
+}
+
 bool is_zero_idiom(const ZydisDecodedInstruction& insn, const ZydisDecodedOperand* operands) {
   const bool vex = insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
   const size_t sources = vex ? 1 : 0;
@@ -288,7 +318,9 @@ bool analyse(std::span<const std::byte> bytes, uint8_t code_size, DataFlow& out)
       insn.meta.category == ZYDIS_CATEGORY_COND_BR &&
       (insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT ? insn.opcode >> 4 == 7 : insn.opcode >> 4 == 8);
   out.condition = insn.opcode & 0xF;
+  out.branch = branch_of(insn, operands);
   out.serialises = waits_for_all(insn, memory);
+  out.fast_string = is_fast_string(insn);
   if (is_division(out.form.name)) out.divider_bits = operands[0].size;
   return true;
 }

@@ -57,6 +57,17 @@ enum class MacroFusion : uint8_t {
   increment,  ///< INC, DEC: nor with those on carry
 };
 
+/// Near branches by what predicts them; far ones are none.
+enum class BranchKind : uint8_t {
+  none,
+  conditional,
+  jump,
+  call,
+  indirect_jump,
+  indirect_call,
+  ret,
+};
+
 enum class Stack : uint8_t { none, push, pop };
 
 struct DataFlow {
@@ -79,7 +90,9 @@ struct DataFlow {
   bool explicit_rsp = false;        ///< uses RSP in the execution ports
   MacroFusion fusion = MacroFusion::none;
   bool is_jcc = false;
+  BranchKind branch = BranchKind::none;
   uint8_t condition = 0;      ///< low nibble of a Jcc opcode
+  bool fast_string = false;   ///< REP MOVS or REP STOS
   bool serialises = false;    ///< LOCK, fences, CPUID …: waits for all before it
   uint16_t divider_bits = 0;  ///< operand size of an integer or floating-point division, or 0
 };

@@ -27,7 +27,7 @@ EntryResult fail(Cpu& cpu, ExitReason reason, uint64_t qualification) {
   v.set(Field::exit_reason, static_cast<uint64_t>(reason) | arch::kEntryFailure);
   v.set(Field::exit_qualification, qualification);
   load_host_state(cpu);
-  cpu.charge(timing::kEventCosts.vm_exit);
+  charge_transition(cpu, timing::kEventCosts.vm_exit, timing::Cause::vm_exit);
   if (cpu.observer() != nullptr) {
     cpu.observer()->vm_exit(cpu, v.word(Field::exit_reason), qualification);
   }
@@ -184,7 +184,7 @@ EntryResult vm_entry(Cpu& cpu) {
   cpu.vmx.last_pause = 0;
   cpu.context_changed();
   cpu.attention();
-  cpu.charge(timing::kEventCosts.vm_entry);
+  charge_transition(cpu, timing::kEventCosts.vm_entry, timing::Cause::vm_entry);
   start_preemption_timer(cpu);
   if (cpu.observer() != nullptr) cpu.observer()->vm_entry(cpu);
   enter_virtual_apic(cpu);

@@ -245,6 +245,11 @@ bool wants_step(const Cpu& cpu) {
          (cpu.vmx.trap == State::Trap::now || primary_on(cpu.vmx.vmcs, primary::monitor_trap_flag));
 }
 
+uint16_t current_vpid(const Cpu& cpu) {
+  const bool tagged = guest_secondary(cpu.vmx, secondary::enable_vpid);
+  return tagged ? static_cast<uint16_t>(cpu.vmx.vmcs[Field::vpid]) : uint16_t{0};
+}
+
 uint64_t paging_eptp(const Cpu& cpu) {
   return guest_secondary(cpu.vmx, secondary::enable_ept) ? cpu.vmx.vmcs[Field::eptp] : 0;
 }

@@ -231,10 +231,20 @@ void vm_exit(Cpu& cpu, const Exit& exit) {
     return;
   }
   load_host_state(cpu);
-  cpu.charge(timing::kEventCosts.vm_exit);
+  charge_transition(cpu, timing::kEventCosts.vm_exit, timing::Cause::vm_exit);
   if (cpu.observer() != nullptr) {
     cpu.observer()->vm_exit(cpu, v.word(Field::exit_reason), v[Field::exit_qualification]);
   }
+}
+
+void charge_transition(Cpu& cpu, uint64_t cycles, timing::Cause cause) {
+  const Vmcs& v = cpu.vmx.vmcs;
+  // Guest state, host state and controls: a quarter of the region.
+  constexpr uint32_t kTouched = 1024;
+  cpu.charge(cycles, cause);
+  cpu.charge_own_access(Hpa{cpu.vmx.current_vmcs}, kTouched, cause);
+  if (secondary_on(v, secondary::enable_vpid)) return;
+  cpu.invalidate_translations(timing::Invalidation{});
 }
 
 void exit_instruction(Cpu& cpu, const Insn& insn, Exit exit) {

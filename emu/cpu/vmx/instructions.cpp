@@ -21,6 +21,7 @@ namespace cr4 = arch::cr4;
 namespace rflags = arch::rflags;
 using arch::ExitReason;
 using Error = arch::VmInstructionError;
+using Scope = timing::Invalidation::Scope;
 
 /// Bit 31 of a region's first word: a shadow VMCS.
 constexpr uint32_t kShadowIndicator = 1u << 31;
@@ -223,10 +224,13 @@ Flow invept(Cpu& cpu, const Insn& insn) {
   }
   const auto descriptor = load_descriptor(cpu, insn);
   if (!descriptor) return cpu.raise(descriptor.error());
-  if (type == static_cast<uint64_t>(arch::InveptType::single_context) &&
-      !arch::Eptp{descriptor->low}.valid(cpu.profile().physical_bits)) {
+  const bool single = type == static_cast<uint64_t>(arch::InveptType::single_context);
+  if (single && !arch::Eptp{descriptor->low}.valid(cpu.profile().physical_bits)) {
     return fail(cpu, Error::invalid_operand_to_invept_invvpid);
   }
+  cpu.invalidate_translations({.scope = single ? Scope::ept : Scope::all_ept,
+                               .space = {.ept = descriptor->low & ~kPageMask},
+                               .address = {}});
   return succeed(cpu);
 }
 
@@ -248,6 +252,11 @@ Flow invvpid(Cpu& cpu, const Insn& insn) {
   if (reserved || zero_vpid || bad_address) {
     return fail(cpu, Error::invalid_operand_to_invept_invvpid);
   }
+  constexpr std::array kScopes = {Scope::vpid_address, Scope::everything, Scope::all_vpids,
+                                  Scope::all_but_global};
+  cpu.invalidate_translations({.scope = kScopes[type],
+                               .space = {.vpid = static_cast<uint16_t>(descriptor->low)},
+                               .address = Gva{descriptor->high}});
   return succeed(cpu);
 }
 

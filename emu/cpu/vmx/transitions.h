@@ -6,6 +6,7 @@
 #include "emu/arch/exit_reasons.h"
 #include "emu/arch/vmx_info.h"
 #include "emu/cpu/insn.h"
+#include "emu/cpu/timing/cycle_ledger.h"
 #include "emu/cpu/vmx/entry_checks.h"
 
 namespace vitrine::emu {
@@ -56,6 +57,10 @@ void vmx_abort(Cpu& cpu, arch::VmxAbort reason);
 /// SDM "Loading MSRs" and "Saving MSRs": 0, or the 1-based number of the entry that failed.
 uint32_t load_msr_list(Cpu& cpu, uint64_t address, uint64_t count);
 uint32_t store_msr_list(Cpu& cpu, uint64_t address, uint64_t count);
+
+/// What an entry or exit costs: `cycles`, the VMCS's way through the caches at level `memory`, and
+/// there the translations that it forgets without a VPID (SDM "VPIDs and TLB invalidation").
+void charge_transition(Cpu& cpu, uint64_t cycles, timing::Cause cause);
 
 }  // namespace vmx
 }  // namespace vitrine::emu

@@ -95,6 +95,8 @@ inline bool nonroot(const State& state) { return state.nonroot; }
 
 /// The EPT pointer that translations use now; 0 without EPT.
 uint64_t paging_eptp(const Cpu& cpu);
+/// The VPID that tags translations now: 0 in root operation and without "enable VPID".
+uint16_t current_vpid(const Cpu& cpu);
 /// Mode-based execute control for EPT is on.
 bool ept_mbec(const Cpu& cpu);
 /// Page-modification logging is on.

@@ -15,6 +15,8 @@ namespace {
 using Accesses = std::pair<Access, Access>;
 using AccessOf = std::function<Accesses(uint32_t k, uint32_t repetition)>;
 
+CodePlace place_at(uint64_t address) { return {Gva{address}, Hpa{address}, Hpa{0}, 1}; }
+
 uint32_t instructions(const std::vector<uint8_t>& code) {
   uint32_t count = 0;
   for (auto rest = std::as_bytes(std::span{code}); !rest.empty(); ++count) {
@@ -31,22 +33,23 @@ double steady(const std::vector<uint8_t>& code, const AccessOf& access = {},
   constexpr uint32_t kWarm = 2000, kRuns = 4000;
   const uint32_t count = instructions(code);
   const auto block = time_block(std::as_bytes(std::span{code}), Gva{0x1000}, 8, count, core);
-  CoreClock clock(core);
+  CoreClock clock(core, nullptr);
   Ticks start = 0;
   for (uint32_t n = 0; n < kWarm + kRuns; ++n) {
     if (n == kWarm) start = clock.now();
-    clock.enter(block, 0x1000);
+    clock.enter(block, place_at(0x1000));
     for (uint32_t k = 0; k < count; ++k) {
       const auto [load, store] = access ? access(k, n) : Accesses{};
       clock.retire(block, k, load, store);
     }
-    clock.leave(block);
+    clock.leave(block, place_at(0x1000), false, 0);
   }
   return static_cast<double>(clock.now() - start) / kTicksPerCycle / kRuns;
 }
 
-Accesses load_at(uint64_t address, uint32_t size = 8) { return {{address, size}, {}}; }
-Accesses store_at(uint64_t address, uint32_t size = 8) { return {{}, {address, size}}; }
+Access access_at(uint64_t address, uint32_t size) { return {address, address, size}; }
+Accesses load_at(uint64_t address, uint32_t size = 8) { return {access_at(address, size), {}}; }
+Accesses store_at(uint64_t address, uint32_t size = 8) { return {{}, access_at(address, size)}; }
 
 }  // namespace
 
@@ -103,7 +106,7 @@ TEST_CASE("a narrow load inside a wide store is forwarded, across granules too",
 }
 
 TEST_CASE("locked operations wait for each other", "[core]") {
-  const AccessOf locked = [](uint32_t, uint32_t) { return Accesses{{0x8000, 8}, {0x8000, 8}}; };
+  const AccessOf locked = [](uint32_t, uint32_t) { return Accesses{access_at(0x8000, 8), access_at(0x8000, 8)}; };
   CHECK(steady({0xF0, 0x48, 0x01, 0x03}, locked) == Approx(18.0).margin(2));
 }
 
@@ -129,11 +132,11 @@ TEST_CASE("code not seen before is decoded, code seen comes from its cache", "[c
                                      0x48, 0x0F, 0xCA, 0x48, 0x0F, 0xCB};
   const auto block = time_block(std::as_bytes(std::span{code}), Gva{0x1000}, 8, 4, skylake_core());
   const auto run = [&](bool fresh) {
-    CoreClock clock(skylake_core());
+    CoreClock clock(skylake_core(), nullptr);
     for (uint64_t n = 0; n < 1000; ++n) {
-      clock.enter(block, fresh ? 0x1010 * n : 0x1000);
+      clock.enter(block, place_at(fresh ? 0x1010 * n : 0x1000));
       for (uint32_t k = 0; k < 4; ++k) clock.retire(block, k, {}, {});
-      clock.leave(block);
+      clock.leave(block, place_at(0x1000), false, 0);
     }
     return clock.now();
   };
@@ -143,11 +146,11 @@ TEST_CASE("code not seen before is decoded, code seen comes from its cache", "[c
 TEST_CASE("a drain lets everything complete and carries nothing over", "[core]") {
   const std::vector<uint8_t> code = {0x48, 0x0F, 0xAF, 0xC3};
   const auto block = time_block(std::as_bytes(std::span{code}), Gva{0x1000}, 8, 1, skylake_core());
-  CoreClock clock(skylake_core());
+  CoreClock clock(skylake_core(), nullptr);
   const auto pass = [&] {
-    clock.enter(block, 0x1000);
+    clock.enter(block, place_at(0x1000));
     clock.retire(block, 0, {}, {});
-    clock.leave(block);
+    clock.leave(block, place_at(0x1000), false, 0);
   };
   for (int i = 0; i < 20; ++i) pass();
   const Ticks before = clock.now();
