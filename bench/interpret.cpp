@@ -23,7 +23,7 @@ void interpret_mixed(benchmark::State& state) {
   machine.run({.max_instructions = 5'000'000});
   constexpr uint64_t kStep = 2'000'000;
   for (auto _ : state) machine.run({.max_instructions = machine.instructions() + kStep});
-  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kStep));
+  state.SetItemsProcessed(state.iterations() * int64_t{kStep});
 }
 BENCHMARK(interpret_mixed)->Unit(benchmark::kMillisecond);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "emu/cpu/timing/level.h"
 #include "emu/host/files.h"
 #include "emu/machine/boot/boot.h"
 #include "frontend/commands/commands.h"
@@ -19,10 +20,20 @@ int say(ExitCode code, const std::string& sentence) {
   return vitrine::ui::number(code);
 }
 
+/// The program's version, and those of the timing levels, which cycle numbers are quoted with.
+std::string version_text() {
+  std::string text = "vitrine " VITRINE_VERSION;
+  for (const auto& level : vitrine::emu::timing::kLevels) {
+    text += "\n  --timing " + std::string(level.name) + ": version " + std::to_string(level.version);
+  }
+  return text;
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app{"A deterministic x86-64 machine with VMX, and a hypervisor to watch in it"};
   vitrine::ui::CommandLine line;
   vitrine::ui::add_commands(app, line);
+  app.set_version_flag("--version", version_text());
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("command");

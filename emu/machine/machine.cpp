@@ -5,6 +5,7 @@
 #include <array>
 
 #include "emu/arch/require.h"
+#include "emu/cpu/timing/level.h"
 #include "emu/machine/memory_map.h"
 #include "emu/machine/scheduler.h"
 #include "emu/machine/snapshot.h"
@@ -23,7 +24,7 @@ void map_ram(Bus& bus, uint64_t bytes) {
 }
 
 /// What two machines must have in common for a snapshot of one to fit the other.
-void visit_config(StateVisitor& v, const MachineConfig& config) {
+std::string description(const MachineConfig& config) {
   std::string text = config.cpu + ' ' + config.timing + ' ' + config.core;
   for (const uint64_t number :
        {config.memory_bytes, uint64_t{config.processors}, config.quantum,
@@ -31,6 +32,11 @@ void visit_config(StateVisitor& v, const MachineConfig& config) {
         uint64_t{config.firmware.size()}}) {
     text += ' ' + std::to_string(number);
   }
+  return text;
+}
+
+void visit_config(StateVisitor& v, const MachineConfig& config) {
+  const std::string text = description(config);
   const auto bytes = std::as_bytes(std::span{text});
   const std::vector<std::byte> wanted(bytes.begin(), bytes.end());
   std::vector<std::byte> found = wanted;
@@ -51,7 +57,7 @@ std::string config_error(const MachineConfig& config) {
   if (arch::find_profile(config.cpu) == nullptr) {
     return "there is no processor '" + config.cpu + "'; known are skylake-sp and max";
   }
-  if (config.timing != "count" && config.timing != "core" && config.timing != "memory") {
+  if (timing::level_version(config.timing) == 0) {
     return "there is no timing level '" + config.timing + "'; known are count, core and memory";
   }
   if (timing::find_core(config.core) == nullptr) {
@@ -306,11 +312,17 @@ uint64_t Machine::state_hash() {
 std::vector<std::byte> Machine::save() {
   SaveVisitor out;
   visit(out);
-  return out.take();
+  return seal_snapshot(description(config_), out.take());
+}
+
+std::string Machine::snapshot_error(std::span<const std::byte> snapshot) const {
+  return open_snapshot(snapshot, description(config_)).error;
 }
 
 bool Machine::load(std::span<const std::byte> snapshot) {
-  LoadVisitor in(snapshot);
+  const OpenedSnapshot opened = open_snapshot(snapshot, description(config_));
+  if (!opened.error.empty()) return false;
+  LoadVisitor in(opened.state);
   visit(in);
   for (const auto& cpu : cpus_) {
     cpu->context_changed();

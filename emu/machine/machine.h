@@ -87,7 +87,10 @@ class Machine final : private CpuPorts, private BoardEvents {
 
   uint64_t state_hash();
   std::vector<std::byte> save();
-  /// False when the bytes are not a snapshot of a machine configured like this one.
+  /// Why load() would refuse the bytes, as the end of a sentence; empty when they fit.
+  std::string snapshot_error(std::span<const std::byte> snapshot) const;
+  /// False, with nothing changed, when the bytes are not a whole snapshot of a machine configured like
+  /// this one.
   bool load(std::span<const std::byte> snapshot);
   void visit(StateVisitor& v);
 

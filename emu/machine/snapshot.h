@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "emu/mmu/state_visitor.h"
@@ -42,5 +44,18 @@ class LoadVisitor final : public StateVisitor {
   std::span<const std::byte> in_;
   bool ok_ = true;
 };
+
+/// Changes with every field that is added, moved or removed: other versions are refused.
+inline constexpr uint32_t kSnapshotVersion = 1;
+
+/// Puts what it is, of which machine it is and a checksum in front of a state.
+std::vector<std::byte> seal_snapshot(std::string_view machine, std::span<const std::byte> state);
+
+struct OpenedSnapshot {
+  std::string error;  ///< one sentence; empty when the state is whole and of such a machine
+  std::span<const std::byte> state;
+};
+/// Looks at everything that seal_snapshot() wrote before a byte of the state is used.
+OpenedSnapshot open_snapshot(std::span<const std::byte> snapshot, std::string_view machine);
 
 }  // namespace vitrine::emu

@@ -18,10 +18,11 @@ class StateHash final : public StateVisitor {
   void blob(std::string_view name, std::vector<std::byte>& data) override;
   bool loading() const override { return false; }
 
+  /// Bytes that are nobody's field.
+  void absorb(std::span<const std::byte> data);
   uint64_t value() const;
 
  private:
-  void absorb(std::span<const std::byte> data);
   void absorb(uint64_t word);
 
   std::array<uint64_t, 4> lanes_{0x243F6A8885A308D3, 0x13198A2E03707344, 0xA4093822299F31D0,

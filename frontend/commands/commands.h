@@ -27,7 +27,8 @@ struct CommandLine {
   std::string kind_of_row = "symbol";  ///< explain cycles --by
   uint64_t most = 25;                  ///< explain cycles --most
   bool json = false;
-  bool tlfs = false;  ///< doctor --tlfs
+  bool tlfs = false;    ///< doctor --tlfs
+  bool timing = false;  ///< doctor --timing
 };
 
 struct CommandRow {
@@ -57,6 +58,7 @@ void add_trace(CLI::App& command, CommandLine& line);
 ExitCode trace_command(CommandLine& line);
 void add_doctor(CLI::App& command, CommandLine& line);
 ExitCode doctor_command(CommandLine& line);
+void print_timing(bool as_json);
 void add_new(CLI::App& command, CommandLine& line);
 ExitCode new_command(CommandLine& line);
 void add_help(CLI::App& command, CommandLine& line);

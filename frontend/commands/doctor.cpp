@@ -158,11 +158,15 @@ Json as_json(bool tlfs) {
 
 void add_doctor(CLI::App& command, CommandLine& line) {
   command.add_flag("--tlfs", line.tlfs, "list every hypercall and whether it is implemented");
+  command.add_flag("--timing", line.timing,
+                   "the modelled cores: every parameter with its source, and what is assumed");
   command.add_flag("--json", line.json, "print JSON");
 }
 
 ExitCode doctor_command(CommandLine& line) {
-  if (line.json) {
+  if (line.timing) {
+    print_timing(line.json);
+  } else if (line.json) {
     std::printf("%s\n", as_json(line.tlfs).dump(2).c_str());
   } else {
     print_text(line.tlfs);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "emu/host/files.h"
+#include "emu/cpu/timing/level.h"
 #include "frontend/commands/commands.h"
 #include "frontend/inspect/event_json.h"
 #include "frontend/record/conditions.h"
@@ -176,6 +177,7 @@ class Run {
     }
     out["engine"] = machine.engine() != nullptr ? "jit" : "interpreter";
     out["timing"] = options_.machine.timing;
+    out["timing_version"] = emu::timing::level_version(options_.machine.timing);
     out["instructions"] = machine.instructions();
     out["cycles"] = machine.now().value;
     out["state_hash"] = hex(hash, kWordDigits);

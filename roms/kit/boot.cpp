@@ -81,4 +81,15 @@ extern "C" [[noreturn]] void payload_start(std::uint32_t magic, std::uint32_t ad
   leave(payload_main());
 }
 
+std::uint64_t option_number(std::string_view key, std::uint64_t otherwise) {
+  const std::string_view line = information.command_line;
+  const std::size_t at = line.find(key);
+  if (at == std::string_view::npos) return otherwise;
+  std::uint64_t value = 0;
+  for (std::size_t i = at + key.size(); i < line.size() && line[i] >= '0' && line[i] <= '9'; ++i) {
+    value = value * 10 + static_cast<std::uint64_t>(line[i] - '0');
+  }
+  return value;
+}
+
 }  // namespace vitrine::kit

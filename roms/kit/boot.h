@@ -21,6 +21,8 @@ struct BootInformation {
 };
 
 const BootInformation& boot_information();
+/// The decimal number behind `key` ("rounds=") on the command line.
+std::uint64_t option_number(std::string_view key, std::uint64_t otherwise);
 
 }  // namespace vitrine::kit
 

@@ -168,21 +168,10 @@ std::uint64_t state_machine() {
   return counts[0] + counts[1] * 3 + counts[2] * 5 + counts[3] * 7;
 }
 
-std::uint64_t number_after(std::string_view key, std::uint64_t otherwise) {
-  const std::string_view line = boot_information().command_line;
-  const std::size_t at = line.find(key);
-  if (at == std::string_view::npos) return otherwise;
-  std::uint64_t value = 0;
-  for (std::size_t i = at + key.size(); i < line.size() && line[i] >= '0' && line[i] <= '9'; ++i) {
-    value = value * 10 + static_cast<std::uint64_t>(line[i] - '0');
-  }
-  return value;
-}
-
 }  // namespace
 
 std::uint32_t payload_main() {
-  const std::uint64_t rounds = number_after("rounds=", 4);
+  const std::uint64_t rounds = option_number("rounds=", 4);
   std::uint64_t sum = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < text.size(); ++i) {

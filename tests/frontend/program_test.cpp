@@ -231,6 +231,38 @@ TEST_CASE("serial output goes to a file, and a trace reads back", "[program]") {
   CHECK(cut.output.find("cut short") != std::string::npos);
 }
 
+TEST_CASE("the version names the program's and those of the timing levels", "[program]") {
+  const auto version = run_vitrine({"--version"});
+  CHECK(version.exit_code == 0);
+  CHECK(version.output.find("vitrine ") == 0);
+  for (const char* level : {"count", "core", "memory"}) {
+    CHECK(version.output.find("--timing " + std::string(level) + ": version ") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("doctor shows the source of every timing parameter, and what is assumed", "[program]") {
+  const auto json =
+      nlohmann::json::parse(run_vitrine({"doctor", "--timing", "--json"}).output, nullptr, false);
+  REQUIRE(json.is_object());
+  for (const char* profile : {"skylake-sp", "zen4-core"}) {
+    INFO(profile);
+    const auto& core = json["profiles"][profile];
+    CHECK(core["parameters"].size() > 60);
+    for (const auto& row : core["parameters"]) {
+      INFO(row["name"]);
+      CHECK_FALSE(row["source"].get<std::string>().empty());
+    }
+    // x87 has no measured lines; additions have.
+    const auto& assumed = core["assumed_instructions"];
+    CHECK(std::find(assumed.begin(), assumed.end(), "fadd") != assumed.end());
+    CHECK(std::find(assumed.begin(), assumed.end(), "add") == assumed.end());
+  }
+  const auto text = run_vitrine({"doctor", "--timing"});
+  CHECK(text.exit_code == 0);
+  CHECK(text.output.find("dram_latency") != std::string::npos);
+}
+
 TEST_CASE("doctor lists every hypercall as implemented or not", "[program]") {
   const auto parsed =
       nlohmann::json::parse(run_vitrine({"doctor", "--tlfs", "--json"}).output, nullptr, false);

@@ -16,10 +16,6 @@ inline constexpr uint32_t kTicksPerCycle = 16;
 
 inline constexpr size_t kPortLanes = 13;
 
-/// Changes whenever a level's cycles do: goldens quote them.
-inline constexpr uint32_t kCoreVersion = 1;
-inline constexpr uint32_t kMemoryVersion = 1;
-
 /// How well a value is known.
 enum class Evidence : uint8_t {
   published,  ///< a data sheet, paper or published measurement

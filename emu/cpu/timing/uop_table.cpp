@@ -80,6 +80,7 @@ UopTable::UopTable(std::span<const UopRow> rows, MemoryPorts ports) : ports_(por
     for (const auto& name : words(row.names, ' ')) {
       const bool added = costs_.emplace(key(name, operands), cost).second;
       require(added, "a form has one line in its class table");
+      names_.insert(std::string(name));
     }
   }
 }

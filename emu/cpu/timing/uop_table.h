@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +73,8 @@ class UopTable {
 
   /// The cost of a form; false when the table has neither its line nor a related one.
   bool find(const Form& form, FormCost& out) const;
+  /// True when the table has a line of this mnemonic for any operands.
+  bool knows(std::string_view mnemonic) const { return names_.contains(mnemonic); }
   const MemoryPorts& ports() const { return ports_; }
   size_t size() const { return costs_.size(); }
 
@@ -79,6 +83,7 @@ class UopTable {
   const FormCost* line_or_legacy(const Form& form, const std::vector<std::string>& operands) const;
 
   std::unordered_map<std::string, FormCost> costs_;  // never iterated
+  std::set<std::string, std::less<>> names_;
   MemoryPorts ports_;
 };
 

@@ -132,3 +132,46 @@ TEST_CASE("a snapshot of another configuration is refused, whatever it says of m
   CHECK_FALSE(other.load(snapshot));
   CHECK(other.config().quantum == 100);
 }
+
+TEST_CASE("a damaged snapshot is refused with its reason, and nothing is changed", "[machine]") {
+  Machine a(small());
+  a.cpu(0).state.regs[3] = 77;
+  const auto snapshot = a.save();
+  Machine b(small());
+  b.cpu(0).state.regs[5] = 99;
+  const uint64_t before = b.state_hash();
+  const auto refused = [&](std::span<const std::byte> bytes, const char* why) {
+    CHECK_THAT(b.snapshot_error(bytes), Catch::Contains(why));
+    CHECK_FALSE(b.load(bytes));
+    CHECK(b.state_hash() == before);
+  };
+  refused({}, "too short");
+  refused(std::span{snapshot}.first(31), "too short");
+  refused(std::span{snapshot}.first(snapshot.size() - 1), "cut short");
+  refused(std::span{snapshot}.first(40), "cut short");
+  auto longer = snapshot;
+  longer.push_back(std::byte{0});
+  refused(longer, "something was added");
+
+  const auto damaged = [&](size_t at, unsigned bit) {
+    auto bytes = snapshot;
+    bytes[at] ^= static_cast<std::byte>(1u << bit);
+    return bytes;
+  };
+  refused(damaged(0, 0), "not a snapshot");
+  refused(damaged(8, 1), "snapshot version");
+  uint64_t random = 88172645463325252;
+  for (int i = 0; i < 200; ++i) {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    const size_t at = 24 + random % (snapshot.size() - 24);
+    INFO("byte " << at);
+    refused(damaged(at, random >> 60 & 7), "damaged");
+  }
+  CHECK(b.snapshot_error(snapshot).empty());
+
+  MachineConfig config = small();
+  config.processors = 2;
+  CHECK_THAT(Machine(config).snapshot_error(snapshot), Catch::Contains("of another machine"));
+}
