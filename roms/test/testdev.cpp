@@ -78,17 +78,19 @@ Status post() {
 
 Status signal() { return kit::fast_call(Call::signal_event, kEventId).status(); }
 
-volatile tlfs::Message& slot() {
-  return tour::at_page<volatile tlfs::Message>(message_page)[kSint];
-}
+// What the hypervisor writes behind our back, hence the fences around its uses.
+tlfs::Message& slot() { return tour::at_page<tlfs::Message>(message_page)[kSint]; }
+
+void fence() { asm volatile("mfence" : : : "memory"); }
 
 // Takes the message out of the slot and lets the next one in.
 bool take_message() {
+  fence();
   const bool right = slot().type == 0x1234 && slot().payload_size == 16 &&
                      slot().sender == kMessageId && slot().payload[15] == 15;
   const bool more = (slot().flags & tlfs::Message::kPending) != 0;
   slot().type = 0;
-  asm volatile("mfence" : : : "memory");
+  fence();
   if (more) write(Msr::eom, 0, 0);
   return right;
 }
