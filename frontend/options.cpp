@@ -73,6 +73,10 @@ void add_run_options(CLI::App& command, RunOptions& o) {
       ->allow_extra_args(false);
   command.add_option("-m,--memory", o.memory, "guest memory, e.g. 512M or 4G");
   command.add_option("--smp", o.machine.processors, "processors, 1 to 8")->check(count_error);
+  command
+      .add_option("--quantum", o.machine.quantum,
+                  "cycles by which one processor may run ahead of the others")
+      ->check(count_error);
   command.add_option("--cpu", o.machine.cpu, "processor profile: skylake-sp or max");
   command.add_option("--engine", o.engine, "auto, jit or interpreter");
   command.add_option("--jit-cache", o.jit_cache, "memory for compiled code, e.g. 64M");

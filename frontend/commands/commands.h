@@ -20,6 +20,7 @@ struct CommandLine {
   std::string at;     ///< show: linear address, default RIP; explain cycles --from
   std::string level = "core";  ///< time-blocks --timing
   std::string syntax = "intel";
+  std::optional<uint32_t> processor;
   std::string subject;  ///< explain call|status|exit SUBJECT; help SUBJECT; completion SHELL
   std::string kind;     ///< explain KIND; trace VERB; new KIND
   std::string file;     ///< trace FILE, new DIR

@@ -18,6 +18,8 @@ void add_show(CLI::App& command, CommandLine& line) {
   command.add_option("panel", line.panel, names)->required();
   add_run_options(command, line.run);
   command.add_option("--at", line.at, "linear address for translation and disassembly; else RIP");
+  command.add_option("--processor", line.processor,
+                     "whose registers, VMCS, translation or code; else of the one whose turn it is");
   command.add_option("--syntax", line.syntax, "of the disassembly: intel or att");
 }
 
@@ -39,11 +41,17 @@ ExitCode show_command(CommandLine& line) {
     throw UsageError("--at takes an address like 0x100000, not '" + line.at + "'");
   }
   finish_options(line.run);
+  if (line.processor && *line.processor >= line.run.machine.processors) {
+    throw UsageError("--processor is below the machine's " +
+                     std::to_string(line.run.machine.processors) + ", not " +
+                     std::to_string(*line.processor));
+  }
   Moment moment(line.run);
   const std::string why = moment.recorder().why_unknown();
   if (panel->shows_hypervisor && !why.empty()) throw UsageError(why);
   const ExitCode code = moment.run();
-  const PanelInput in{moment.session(), moment.recorder(), at, line.syntax == "att"};
+  const PanelInput in{moment.session(), moment.recorder(), at, line.syntax == "att",
+                      line.processor};
   if (line.run.json) {
     nlohmann::ordered_json out;
     out["schema"] = kSchema;

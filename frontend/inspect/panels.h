@@ -19,9 +19,12 @@ struct PanelInput {
   const Recorder& recorder;
   std::optional<uint64_t> at;  ///< linear address; none: RIP
   bool att_syntax = false;
+  std::optional<uint32_t> processor;  ///< whose panel; none: the one whose turn it is
 
   emu::Machine& machine() const { return session.machine(); }
-  emu::Cpu& cpu() const { return session.machine().cpu(session.machine().current_processor()); }
+  emu::Cpu& cpu() const {
+    return machine().cpu(processor ? *processor : machine().current_processor());
+  }
 };
 
 struct PanelRow {

@@ -32,6 +32,12 @@ inline constexpr auto kCallFields = std::to_array<CallField>({
   {Call::flush_virtual_address_list,        CallPart::input,            8, "Flags"},
   {Call::flush_virtual_address_list,        CallPart::input,            8, "ProcessorMask"},
   {Call::flush_virtual_address_list,        CallPart::input_element,    8, "GvaRange"},
+  {Call::get_logical_processor_run_time,    CallPart::input,            4, "LogicalProcessorIndex"},
+  {Call::get_logical_processor_run_time,    CallPart::input,            4, "(padding)"},
+  {Call::get_logical_processor_run_time,    CallPart::output,           8, "GlobalTime"},
+  {Call::get_logical_processor_run_time,    CallPart::output,           8, "LocalRunTime"},
+  {Call::get_logical_processor_run_time,    CallPart::output,           8, "(reserved)"},
+  {Call::get_logical_processor_run_time,    CallPart::output,           8, "HypervisorTime"},
   {Call::create_partition,                  CallPart::input,            8, "Flags"},
   {Call::create_partition,                  CallPart::input,            8, "ProximityDomainInfo"},
   {Call::create_partition,                  CallPart::output,           8, "PartitionId"},
@@ -181,6 +187,14 @@ inline constexpr auto kCallFields = std::to_array<CallField>({
   {Call::release_event_log_buffer,          CallPart::input,            4, "BufferIndex"},
   {Call::flush_event_log_buffer,            CallPart::input,            4, "EventLogType"},
   {Call::flush_event_log_buffer,            CallPart::input,            4, "BufferIndex"},
+  {Call::set_system_property,               CallPart::input,            4, "PropertyId"},
+  {Call::set_system_property,               CallPart::input,            4, "(reserved)"},
+  {Call::set_system_property,               CallPart::input,            4, "SleepState"},
+  {Call::set_system_property,               CallPart::input,            1, "Pm1a_SLP_TYP"},
+  {Call::set_system_property,               CallPart::input,            1, "Pm1b_SLP_TYP"},
+  {Call::set_system_property,               CallPart::input,            2, "(padding)"},
+  {Call::enter_sleep_state,                 CallPart::input,            4, "SleepState"},
+  {Call::enter_sleep_state,                 CallPart::input,            4, "(padding)"},
 });
 // clang-format on
 

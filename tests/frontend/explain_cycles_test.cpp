@@ -50,7 +50,7 @@ TEST_CASE("where a hypercall's cycles went adds up to the clock", "[explain]") {
   }
   CHECK(places == cycles);
   CHECK(json["causes"].contains("issue"));
-  CHECK(json["causes"].contains("walk") == (level == "memory"));
+  CHECK(json["causes"].contains("fetch") == (level == "memory"));
 }
 
 TEST_CASE("explain cycles says what it cannot do", "[explain]") {

@@ -44,6 +44,9 @@ TEST_CASE("input that cannot be used gets one sentence and exit code 2", "[progr
   check_refused({"show", "partition", "tour"}, "did you mean 'partitions'?");
   check_refused({"show", "registers", "hello", "--syntax", "masm"}, "masm");
   check_refused({"show", "translation", "hello", "--at", "here"}, "here");
+  check_refused({"show", "registers", "hello", "--smp", "2", "--processor", "2"},
+                "--processor is below the machine's 2, not 2");
+  check_refused({"run", "hello", "--quantum", "0"}, "the quantum is at least one cycle");
   check_refused({"explain", "call", "0x9999"}, "0x9999");
   check_refused({"explain", "exit", "ept_violatio"}, "did you mean 'ept_violation'?");
   check_refused({"explain", "status", "access_deny"}, "did you mean 'access_denied'?");
@@ -190,6 +193,16 @@ TEST_CASE("a budget that runs out is exit code 4, a condition that never holds i
       run_vitrine({"show", "registers", "hello", "--until", "serial(\"no such words\")"});
   CHECK(never.exit_code == 1);
   CHECK(never.errors.find("never held") != std::string::npos);
+}
+
+TEST_CASE("the processor of a panel can be chosen", "[program]") {
+  if (!test::have_image("hello")) return;
+  for (const std::string processor : {"0", "1"}) {
+    const auto result =
+        run_vitrine({"show", "registers", "hello", "--smp", "2", "--processor", processor});
+    CHECK(result.exit_code == 0);
+    CHECK(result.output.rfind("processor " + processor + " at cycle", 0) == 0);
+  }
 }
 
 TEST_CASE("every panel of a real run is text, and JSON with a schema", "[program]") {
