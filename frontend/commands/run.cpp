@@ -138,6 +138,10 @@ class Run {
     std::fprintf(timeline_ ? stdout : stderr, "%s at cycle %s, %s instructions\nstate_hash %s\n",
                  why.c_str(), grouped(machine.now().value).c_str(),
                  grouped(machine.instructions()).c_str(), hex(hash, kWordDigits).c_str());
+    if (options_.image == "tour" && reason_ == emu::StopReason::guest_exit) {
+      std::fprintf(timeline_ ? stdout : stderr, "%s\n",
+                   compared_with_readme(hex(hash, kWordDigits)).c_str());
+    }
     if (const std::string note = dma_note(); !note.empty()) {
       std::fprintf(timeline_ ? stdout : stderr, "%s\n", note.c_str());
     }
@@ -148,6 +152,16 @@ class Run {
           "      vitrine show eventlog tour --until 'hypercall(0x68).enter'\n"
           "      vitrine explain call 0x42\n");
     }
+  }
+
+  /// The build leaves the state hash that README.md quotes beside the program.
+  static std::string compared_with_readme(const std::string& hash) {
+    std::ifstream file(emu::host::program_folder() / "tour.state_hash");
+    std::string readme;
+    if (!(file >> readme)) return "the README's state_hash is not known here";
+    if (hash == readme) return "this is the README's state_hash";
+    return "the README's state_hash is " + readme +
+           ": it belongs to a run without options of the reference images (vitrine doctor)";
   }
 
   /// Transfers of devices behind a hypervisor's back; empty when there were none.

@@ -62,6 +62,11 @@ class Drawing {
              std::to_string(x2) + "\" y2=\"" + std::to_string(y2) + "\" stroke=\"" +
              std::string(stroke) + "\"/>\n";
   }
+  /// A shape of path commands, e.g. many rectangles of one colour.
+  void shape(const std::string& commands, std::string_view fill) {
+    if (commands.empty()) return;
+    body_ += "<path d=\"" + commands + "\" fill=\"" + std::string(fill) + "\"/>\n";
+  }
   void path(const std::string& points, std::string_view stroke) {
     body_ += "<polyline points=\"" + points + "\" fill=\"none\" stroke=\"" + std::string(stroke) +
              "\" stroke-width=\"1.5\"/>\n";
@@ -88,25 +93,51 @@ class Drawing {
   std::string body_;
 };
 
-/// Mode lanes of one processor; neighbouring stretches that fall on one pixel are merged.
+/// The stretches of one lane as one shape; those that touch or share pixels are one rectangle.
+class LaneShape {
+ public:
+  explicit LaneShape(uint64_t top) : top_(top) {}
+
+  void add(uint64_t from, uint64_t to) {
+    if (to_ != 0 && from <= to_) {
+      to_ = std::max(to_, to);
+      return;
+    }
+    close();
+    from_ = from;
+    to_ = to;
+  }
+  std::string finish() {
+    close();
+    return commands_;
+  }
+
+ private:
+  void close() {
+    if (to_ == 0) return;
+    commands_ += "M" + std::to_string(from_) + " " + std::to_string(top_) + "H" +
+                 std::to_string(to_) + "v" + std::to_string(kLaneHeight) + "H" +
+                 std::to_string(from_) + "z";
+  }
+  uint64_t top_, from_ = 0, to_ = 0;
+  std::string commands_;
+};
+
+/// Mode lanes of one processor.
 void draw_lanes(Drawing& d, const Recorder& recorder, uint32_t processor, const Window& w,
                 uint64_t end, uint64_t y) {
+  std::vector<LaneShape> shapes;
   for (size_t lane = 0; lane < kLaneNames.size(); ++lane) {
-    d.text(8, y + lane * (kLaneHeight + kLaneGap) + 14,
-           "cpu" + std::to_string(processor) + " " + std::string(kLaneNames[lane]));
+    const uint64_t top = y + lane * (kLaneHeight + kLaneGap);
+    d.text(8, top + 14, "cpu" + std::to_string(processor) + " " + std::string(kLaneNames[lane]));
+    shapes.emplace_back(top);
   }
-  std::array<uint64_t, 3> drawn_to{};
   Lane current = Lane::root;
   uint64_t since = 0;
   const auto stretch = [&](uint64_t until) {
     if (until <= since || !w.overlaps(since, until)) return;
-    const auto lane = static_cast<size_t>(current);
-    const uint64_t x1 = std::max(w.x(since), drawn_to[lane]);
-    const uint64_t x2 = std::max(w.x(until), w.x(since) + 1);
-    if (x2 <= x1) return;
-    drawn_to[lane] = x2;
-    d.rectangle(x1, y + lane * (kLaneHeight + kLaneGap), x2 - x1, kLaneHeight,
-                kLaneColours[lane], "");
+    const uint64_t from = w.x(since);
+    shapes[static_cast<size_t>(current)].add(from, std::max(w.x(until), from + 1));
   };
   for (const LaneChange& change : recorder.lanes()) {
     if (change.processor != processor) continue;
@@ -115,16 +146,28 @@ void draw_lanes(Drawing& d, const Recorder& recorder, uint32_t processor, const 
     since = change.cycle.value;
   }
   stretch(end);
+  for (size_t lane = 0; lane < shapes.size(); ++lane) {
+    d.shape(shapes[lane].finish(), kLaneColours[lane]);
+  }
 }
 
-/// State bands: one row per object, coloured by state.
+/// State bands: one row per object that there is in the window, coloured by state.
 uint64_t draw_states(Drawing& d, const Recorder& recorder, Transition::Object object,
                      const Window& w, uint64_t end, uint64_t y) {
   std::map<uint64_t, std::vector<const Transition*>> rows;
   for (const Transition& t : recorder.transitions()) {
     if (t.object == object) rows[t.id].push_back(&t);
   }
+  const auto ends = [&](const std::vector<const Transition*>& changes, size_t i) {
+    return i + 1 < changes.size() ? changes[i + 1]->place.cycle.value : end;
+  };
+  const auto shows = [&](const std::vector<const Transition*>& changes, size_t i) {
+    return changes[i]->to != "absent" && w.overlaps(changes[i]->place.cycle.value, ends(changes, i));
+  };
   for (const auto& [id, changes] : rows) {
+    bool any = false;
+    for (size_t i = 0; i < changes.size(); ++i) any = any || shows(changes, i);
+    if (!any) continue;
     const std::string label = object == Transition::Object::partition
                                   ? "partition " + std::to_string(id)
                                   : "log " + std::to_string(id >> 32) + " buffer " +
@@ -132,8 +175,8 @@ uint64_t draw_states(Drawing& d, const Recorder& recorder, Transition::Object ob
     d.text(8, y + 13, label);
     for (size_t i = 0; i < changes.size(); ++i) {
       const uint64_t from = changes[i]->place.cycle.value;
-      const uint64_t to = i + 1 < changes.size() ? changes[i + 1]->place.cycle.value : end;
-      if (changes[i]->to == "absent" || !w.overlaps(from, to)) continue;
+      const uint64_t to = ends(changes, i);
+      if (!shows(changes, i)) continue;
       const uint64_t width = w.x(to) - w.x(from);
       d.rectangle(w.x(from), y, width, 16, state_colour(changes[i]->to),
                   label + " " + changes[i]->to + " at cycle " + grouped(from) + ", " +
@@ -202,7 +245,7 @@ void draw_marks(Drawing& d, const HypercallEvent& call, const Window& w, uint64_
     const uint64_t x = w.x(event.cycle.value);
     d.line(x, top, x, bottom, "#b000b0");
     if (x < labelled_to) continue;
-    d.text(x + 3, top - 2, "interrupt", "font-size=\"10\" fill=\"#b000b0\"");
+    d.text(x + 3, top - 1, "interrupt", "font-size=\"10\" fill=\"#b000b0\"");
     labelled_to = x + kLabelWidth;
   }
   for (const Attempt& attempt : call.attempts) {

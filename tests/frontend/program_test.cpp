@@ -195,6 +195,19 @@ TEST_CASE("a budget that runs out is exit code 4, a condition that never holds i
   CHECK(never.errors.find("never held") != std::string::npos);
 }
 
+TEST_CASE("the README has the picture and the state hash of the tour", "[program]") {
+  if (!test::have_image("tour") || !test::have_image("vitrine-hv")) return;
+  const std::string picture = (std::filesystem::temp_directory_path() / "readme-tour.svg").string();
+  const auto result = run_vitrine({"run", "tour", "--serial", "null", "--svg", picture});
+  CHECK(result.exit_code == 0);
+  CHECK((result.output + result.errors).find("this is the README's state_hash") !=
+        std::string::npos);
+  CHECK(text_of(picture) == text_of("docs/tour.svg"));
+  std::filesystem::remove(picture);
+  const auto other = run_vitrine({"run", "tour", "--serial", "null", "--seed", "2"});
+  CHECK((other.output + other.errors).find("the README's state_hash is 0x") != std::string::npos);
+}
+
 TEST_CASE("the processor of a panel can be chosen", "[program]") {
   if (!test::have_image("hello")) return;
   for (const std::string processor : {"0", "1"}) {
