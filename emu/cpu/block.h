@@ -37,6 +37,7 @@ struct Block {
   uint32_t count = 0;            ///< instructions
   uint32_t bytes = 0;
   bool valid = true;             ///< false once its bytes were written; kept until nobody runs it
+  bool chains = false;           ///< when it ends by itself, only the next block is to be found
   Hpa second_page;               ///< of the one instruction that crosses a page; else 0
   uint32_t heat = 0;             ///< how often it was run before it was compiled
   jit::Code* code = nullptr;     ///< compiled

@@ -213,6 +213,9 @@ std::unique_ptr<Block> Cpu::form_block(Gva gva, Hpa hpa) {
     if ((insn.flags & insn_flag::ends_block) != 0) break;
   }
   if (block->count == 0) return nullptr;
+  const Insn& last = block->insns[block->count - 1];
+  const InsnClass last_class = instruction_table()[last.row].insn_class;
+  block->chains = last_class == InsnClass::plain || last_class == InsnClass::branch;
   time_block(*block, std::span{page}.first(block->bytes));
   return block;
 }
@@ -317,8 +320,36 @@ RunStop Cpu::run(const RunLimits& limits) {
     if (careful) {
       if (!step(*block, index)) return RunStop::observer;
     } else if (index != 0 || !run_compiled(*block, deadline, limits.max_retired)) {
-      execute(*block, index, block->count, true);
+      const bool chains =
+          block->chains && core_ == nullptr && engine_ == nullptr && !code_limited_;
+      const Flow flow = execute(*block, index, block->count, true);
+      if (chains) run_chained(flow, limits.max_retired);
     }
+  }
+}
+
+/// From block to block in place of rounds through run(), as long as blocks end by themselves, so that
+/// of what it looks at nothing can have changed but the clock and what is asked for here.
+void Cpu::run_chained(Flow flow, uint64_t max_retired) {
+  const Cycle preemption = vmx::preemption_deadline(*this);
+  for (bool chains = true; chains && !cut_ && (flow == Flow::next || flow == Flow::branch);) {
+    if (attention_ || stop_requested_ || observe_all_ || state.position.index != 0) return;
+    const Gva gva{(code_base_ + state.rip()) & linear_mask_};
+    const auto hpa = mmu.translate_fetch(gva);
+    if (!hpa) return;  // run() comes to the same fault
+    Block* const block = blocks_.find(*hpa, gva, mode_key_);
+    if (block == nullptr) return;
+    const Cycle end = state.clock + block->prefix[block->count];
+    if (end >= std::min(deadline_, preemption)) return;
+    if (max_retired - state.retired < block->count) return;
+    state.position = {.entry = gva,
+                      .entry_hpa = *hpa,
+                      .mode = mode_key_.bits,
+                      .index = 0,
+                      .bytes = block->bytes,
+                      .entry_clock = state.clock};
+    chains = block->chains;
+    flow = execute(*block, 0, block->count, true);
   }
 }
 
@@ -384,9 +415,11 @@ Flow Cpu::execute(Block& block, uint32_t index, uint32_t last, bool repeat) {
   cut_ = false;
   extra_cycles_ = 0;
   Flow flow = Flow::next;
+  uint64_t rip = state.rip();  // only instructions that end the block set it otherwise
   do {
     current_ = insn;
-    state.regs[kRipRegister] += insn->length;
+    rip += insn->length;
+    state.regs[kRipRegister] = rip;
     flow = insn->handler(*this, *insn);
     if (flow != Flow::next) [[unlikely]] {
       if (flow == Flow::again && repeat) flow = repeat_string(*insn);

@@ -119,27 +119,20 @@ class Cpu final : public AccessClock, private PageLog {
   /// or a flat segment.
   template <class T>
   Result<T, Fault> load_at(uint8_t segment, uint64_t offset, bool checked) {
-    const auto gva = linear(segment, offset, sizeof(T), false, checked);
-    if (!gva) return Err{gva.error()};
-    const auto value = mmu.read<T>(*gva);
-    if (!value) [[unlikely]] return Err{locate_fault(value.error(), segment)};
-    return value;
+    T value;
+    if (!checked && mmu.read_cached(flat(segment, offset), value)) [[likely]] return value;
+    return load_slow<T>(segment, offset, checked);
   }
   template <class T>
   Result<void, Fault> store_at(uint8_t segment, uint64_t offset, const T& value, bool checked) {
-    const auto gva = linear(segment, offset, sizeof(T), true, checked);
-    if (!gva) return Err{gva.error()};
-    const auto stored = mmu.write<T>(*gva, value);
-    if (!stored) [[unlikely]] return Err{locate_fault(stored.error(), segment)};
-    return stored;
+    if (!checked && mmu.write_cached(flat(segment, offset), value)) [[likely]] return {};
+    return store_slow<T>(segment, offset, value, checked);
   }
   template <class T>
   Result<T, Fault> begin_modify_at(uint8_t segment, uint64_t offset, bool checked) {
-    const auto gva = linear(segment, offset, sizeof(T), true, checked);
-    if (!gva) return Err{gva.error()};
-    const auto old = mmu.begin_modify<T>(*gva);
-    if (!old) [[unlikely]] return Err{locate_fault(old.error(), segment)};
-    return old;
+    T old;
+    if (!checked && mmu.modify_cached(flat(segment, offset), old)) [[likely]] return old;
+    return begin_modify_slow<T>(segment, offset, checked);
   }
   /// Linear address after segmentation: limit, type and canonical checks (SDM "Limit Checking",
   /// "Type Checking", "Canonical Addressing"). #SS for SS, else #GP.
@@ -284,10 +277,39 @@ class Cpu final : public AccessClock, private PageLog {
 
   /// Translations are cached for canonical addresses only, so the common path needs no check here:
   /// the Mmu reports a non-canonical address when it misses, and locate_fault() names the exception.
+  Gva flat(uint8_t segment, uint64_t offset) const {
+    return Gva{(linear_base_[segment] + offset) & linear_mask_};
+  }
   Result<Gva, Fault> linear(uint8_t segment, uint64_t offset, size_t size, bool write,
                             bool checked) {
     if (checked) [[unlikely]] return checked_linear(segment, offset, size, write);
-    return Gva{(linear_base_[segment] + offset) & linear_mask_};
+    return flat(segment, offset);
+  }
+  template <class T>
+  [[gnu::noinline]] Result<T, Fault> load_slow(uint8_t segment, uint64_t offset, bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), false, checked);
+    if (!gva) return Err{gva.error()};
+    const auto value = mmu.read<T>(*gva);
+    if (!value) return Err{locate_fault(value.error(), segment)};
+    return value;
+  }
+  template <class T>
+  [[gnu::noinline]] Result<void, Fault> store_slow(uint8_t segment, uint64_t offset, const T& value,
+                                                   bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), true, checked);
+    if (!gva) return Err{gva.error()};
+    const auto stored = mmu.write<T>(*gva, value);
+    if (!stored) return Err{locate_fault(stored.error(), segment)};
+    return stored;
+  }
+  template <class T>
+  [[gnu::noinline]] Result<T, Fault> begin_modify_slow(uint8_t segment, uint64_t offset,
+                                                       bool checked) {
+    const auto gva = linear(segment, offset, sizeof(T), true, checked);
+    if (!gva) return Err{gva.error()};
+    const auto old = mmu.begin_modify<T>(*gva);
+    if (!old) return Err{locate_fault(old.error(), segment)};
+    return old;
   }
   /// Ends the running block, or forgets the position in a stopped one, when its bytes are written.
   class CodeSink final : public WriteSink {
@@ -311,6 +333,7 @@ class Cpu final : public AccessClock, private PageLog {
   /// The same at level `core`: what each instruction waited for goes into the core's clock.
   Flow execute_timed(Block& block, uint32_t index, uint32_t last, bool repeat);
   bool iterate(Block& block);
+  void run_chained(Flow flow, uint64_t max_retired);
   bool run_compiled(Block& block, Cycle deadline, uint64_t max_retired);
   Flow repeat_string(const Insn& insn);
   void finish(Block& block, uint32_t index, uint32_t done, Flow flow);

@@ -58,23 +58,14 @@ class Mmu {
   /// Ordinary data accesses with the rights of set_privilege(). `gva` is canonical.
   template <class T>
   Result<T, Fault> read(Gva gva) {
-    const Entry& e = data_[index(gva)];
-    if ((gva.value ^ e.read_tag) <= kPageSize - sizeof(T)) [[likely]] {
-      T value;
-      std::memcpy(&value, host(e, gva), sizeof(T));
-      return value;
-    }
     T value{};
+    if (read_cached(gva, value)) [[likely]] return value;
     if (const auto r = read_slow(gva, &value, sizeof(T), ordinary_); !r) return Err{r.error()};
     return value;
   }
   template <class T>
   Result<void, Fault> write(Gva gva, const T& value) {
-    const Entry& e = data_[index(gva)];
-    if ((gva.value ^ e.write_tag) <= kPageSize - sizeof(T)) [[likely]] {
-      std::memcpy(host(e, gva), &value, sizeof(T));
-      return {};
-    }
+    if (write_cached(gva, value)) [[likely]] return {};
     return write_slow(gva, &value, sizeof(T), ordinary_);
   }
 
@@ -82,17 +73,37 @@ class Mmu {
   /// Nothing else may be accessed in between.
   template <class T>
   Result<T, Fault> begin_modify(Gva gva) {
-    const Entry& e = data_[index(gva)];
-    if ((gva.value ^ e.write_tag) <= kPageSize - sizeof(T)) [[likely]] {
-      modify_host_ = host(e, gva);
-      T value;
-      std::memcpy(&value, modify_host_, sizeof(T));
-      return value;
-    }
     T value{};
+    if (modify_cached(gva, value)) [[likely]] return value;
     if (const auto r = begin_modify_slow(gva, &value, sizeof(T)); !r) return Err{r.error()};
     return value;
   }
+
+  /// The common case of these three, an access within a page of RAM whose translation is cached; false
+  /// for any other.
+  template <class T>
+  bool read_cached(Gva gva, T& value) const {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.read_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
+    std::memcpy(&value, host(e, gva), sizeof(T));
+    return true;
+  }
+  template <class T>
+  bool write_cached(Gva gva, const T& value) {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.write_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
+    std::memcpy(host(e, gva), &value, sizeof(T));
+    return true;
+  }
+  template <class T>
+  bool modify_cached(Gva gva, T& value) {
+    const Entry& e = data_[index(gva)];
+    if ((gva.value ^ e.write_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
+    modify_host_ = host(e, gva);
+    std::memcpy(&value, modify_host_, sizeof(T));
+    return true;
+  }
+
   template <class T>
   void commit(const T& value) {
     if (modify_host_ != nullptr) [[likely]] {
