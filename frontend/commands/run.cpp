@@ -30,6 +30,7 @@ class Run {
     const std::string& console = options.console;
     if (!console.empty() && console != "stdio" && console != "null") open(console_, console);
     timeline_ = !options.json && !options.quiet && recorder_.knows_hypervisor();
+    recorder_.measures_phases = timeline_;
     const std::string why = recorder_.why_unknown();
     if (!why.empty() && !options.quiet) std::fprintf(stderr, "vitrine: %s\n", why.c_str());
     connect();

@@ -95,10 +95,9 @@ void Recorder::note_lane(const emu::Cpu& cpu) {
 // --- Hypercalls ---
 
 std::optional<size_t> Recorder::pending_call(uint64_t vmcs) const {
-  for (size_t i = hypercalls_.size(); i-- > 0;) {
-    if (hypercalls_[i].vmcs == vmcs && !hypercalls_[i].finished) return i;
-  }
-  return std::nullopt;
+  const auto found = std::find_if(unfinished_.rbegin(), unfinished_.rend(),
+                                  [&](size_t i) { return hypercalls_[i].vmcs == vmcs; });
+  return found == unfinished_.rend() ? std::nullopt : std::optional(*found);
 }
 
 Phase& Recorder::phase(Attempt& attempt, const std::string& name) {
@@ -133,6 +132,7 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
       call.second = regs[emu::arch::r8];
       hypercalls_.push_back(std::move(call));
       index = hypercalls_.size() - 1;
+      unfinished_.push_back(*index);
       if (on_hypercall_begin) on_hypercall_begin(hypercalls_.back());
     }
     HypercallEvent& call = hypercalls_[*index];
@@ -142,7 +142,7 @@ void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
     call.attempts.push_back(std::move(attempt));
     if (call.attempts.size() == 1) call.place.cycle = call.attempts.front().begin;
     running_[cpu.index()] = {index, cpu.now()};
-    machine_.cpu(cpu.index()).set_observer(this, true);
+    if (measures_phases) machine_.cpu(cpu.index()).set_observer(this, true);
   }
   if (on_exit) on_exit(reason);
 }
@@ -167,7 +167,8 @@ void Recorder::vm_entry(const emu::Cpu& cpu) {
   if (running.hypercall) {
     HypercallEvent& call = hypercalls_[*running.hypercall];
     Attempt& attempt = call.attempts.back();
-    phase(attempt, "VM entry").cycles += cpu.now() - running.mark;
+    const char* const rest = measures_phases ? "VM entry" : "hypervisor and VM entry";
+    phase(attempt, rest).cycles += cpu.now() - running.mark;
     attempt.end = cpu.now();
     machine_.cpu(cpu.index()).set_observer(this, every_instruction_);
     running.hypercall.reset();
@@ -178,6 +179,7 @@ void Recorder::vm_entry(const emu::Cpu& cpu) {
     HypercallEvent& call = hypercalls_[*pending];
     call.result = cpu.state.regs[emu::arch::rax];
     call.finished = true;
+    unfinished_.erase(std::find(unfinished_.begin(), unfinished_.end(), *pending));
     if (on_hypercall) on_hypercall(call);
   }
   if (on_entry) on_entry();

@@ -35,6 +35,10 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   /// Why the objects of the hypervisor that runs cannot be shown; empty when they can, or none runs.
   std::string why_unknown() const;
 
+  /// Whether hypercalls are taken apart by symbol, for which each of their instructions is looked at;
+  /// else what lies between exit and entry is one phase.
+  bool measures_phases = true;
+
   /// Called as things happen.
   std::function<void(const Transition&)> on_transition;
   std::function<void(const HypercallEvent&)> on_hypercall;
@@ -91,6 +95,7 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   bool every_instruction_ = false;
   std::vector<Transition> transitions_;
   std::vector<HypercallEvent> hypercalls_;
+  std::vector<size_t> unfinished_;  ///< of hypercalls_, in their order
   std::vector<PoolSample> pool_samples_;
   std::vector<LaneChange> lanes_;
   std::vector<InterruptEvent> interrupts_;
