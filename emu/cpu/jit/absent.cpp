@@ -5,7 +5,9 @@ namespace vitrine::emu::jit {
 
 bool can_compile() { return false; }
 
-uint64_t emit_thunks(host::CodeMemory&, const Layout&, const void*, Thunks&) { return 0; }
+bool can_compile_vectors() { return false; }
+
+uint64_t emit_thunks(host::CodeMemory&, const Layout&, const Interpreters&, Thunks&) { return 0; }
 
 uint64_t compile_block(host::CodeMemory&, uint64_t, const Surroundings&, const Block&, const Plan&,
                        Code&) {

@@ -37,6 +37,7 @@ void BlockCompiler::compile() {
     const Insn& insn = block_.insns[index_];
     next_rip_ += insn.length;
     dirty_before_ = dirty_;
+    vectors_before_ = vectors_;
     cold_ = nullptr;
     if (plan_.native[index_]) {
       instruction(insn, plan_.form[index_]);
@@ -48,6 +49,7 @@ void BlockCompiler::compile() {
     cold_->loaded = loaded_;
     cold_->host_flags = host_flags_;
     cold_->ends = ended_;
+    cold_->vectors_after = vectors_;
   }
   if (!ended_) {
     end_block();
@@ -56,6 +58,7 @@ void BlockCompiler::compile() {
   a_.bind(refused);
   leave_at(block_.gva.value);
   for (const Cold& cold : colds_) cold_side(cold);
+  for (const Guard& guard : guards_) guard_side(guard);
 }
 
 void BlockCompiler::instruction(const Insn& insn, const Form& f) {
@@ -96,6 +99,7 @@ void BlockCompiler::instruction(const Insn& insn, const Form& f) {
     case Op::jmp:
     case Op::call:
     case Op::ret: transfer(insn, f); break;
+    case Op::vector: vector(insn, *f.vector); break;
   }
 }
 
@@ -176,6 +180,7 @@ x86::Mem BlockCompiler::probe(unsigned bytes, bool write) {
   cold_->back = a_.newLabel();
   cold_->index = index_;
   cold_->dirty = dirty_before_;
+  cold_->vectors_before = vectors_before_;
   // Index of the page, times the 24 bytes of an entry.
   a_.mov(x86::ecx, x86::eax);
   a_.shr(x86::ecx, 9);
@@ -212,6 +217,7 @@ asmjit::Imm BlockCompiler::immediate(const Insn& insn, unsigned bytes) const {
 void BlockCompiler::cold_side(const Cold& cold) {
   a_.bind(cold.from);
   store_dirty(cold.dirty);
+  store_vectors(cold.vectors_before);
   a_.mov(x86::rsi, address(&code_));
   a_.mov(x86::edx, cold.index);
   a_.call(address(around_.thunks.interpret));
@@ -224,12 +230,15 @@ void BlockCompiler::cold_side(const Cold& cold) {
   for (unsigned g = 0; g < 16; ++g) {
     if ((cold.loaded & bit(g)) != 0) a_.mov(x86::gpq(plan_.host[g]), guest_register(g));
   }
+  load_vectors(cold.vectors_after);
   if (cold.host_flags) load_flags(a_, layout_);
   a_.jmp(cold.back);
 }
 
 void BlockCompiler::handler(const Insn& insn) {
   store_dirty(dirty_);
+  store_vectors(vectors_);
+  vectors_ = {};
   dirty_ = 0;
   loaded_ = 0;
   host_flags_ = false;
@@ -251,6 +260,7 @@ void BlockCompiler::handler(const Insn& insn) {
 /// Everything in its place; spoils no flag.
 void BlockCompiler::end_block() {
   store_dirty(dirty_);
+  store_vectors(vectors_);
   a_.lea(kClock, x86::ptr(kClock, static_cast<int32_t>(block_.prefix[block_.count])));
   a_.lea(kRetired, x86::ptr(kRetired, static_cast<int32_t>(block_.count)));
   ended_ = true;

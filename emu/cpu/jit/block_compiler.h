@@ -10,6 +10,12 @@
 
 namespace vitrine::emu::jit {
 
+/// Guest vector registers in the host's of the same numbers, by bytes.
+struct VectorRegisters {
+  std::array<uint8_t, 16> loaded{}, dirty{};
+  uint32_t usable = 0;  ///< kSseUsable, kAvxUsable, as far as is known
+};
+
 /// Guest registers are loaded into their host registers when first needed and stored when they have
 /// changed and somebody may look: before a handler, on the cold side of an access, at the end. The
 /// registers in memory are therefore exact at every boundary.
@@ -39,6 +45,16 @@ class BlockCompiler {
     uint32_t loaded = 0;  ///< guest registers to load after
     bool host_flags = false;
     bool ends = false;
+    VectorRegisters vectors_before;  ///< to store those that are dirty
+    VectorRegisters vectors_after;   ///< to load again
+  };
+  /// A vector instruction in front of which nobody has made sure that the guest may use it.
+  struct Guard {
+    asmjit::Label from, back;
+    uint32_t index = 0;
+    uint32_t usable = 0;
+    uint32_t dirty = 0;
+    VectorRegisters vectors;
   };
 
   void instruction(const Insn& insn, const Form& f);
@@ -52,6 +68,19 @@ class BlockCompiler {
   void stack(const Insn& insn, const Form& f);
   void transfer(const Insn& insn, const Form& f);
   void handler(const Insn& insn);
+
+  void vector(const Insn& insn, const VectorForm& v);
+  void vector_move_out(const Insn& insn, const VectorForm& v, asmjit::InstId id);
+  void vector_to_general(const Insn& insn, const VectorForm& v, asmjit::InstId id);
+  void vector_compute(const Insn& insn, const VectorForm& v, asmjit::InstId id);
+  void guard_vectors(const VectorForm& v);
+  void guard_side(const Guard& guard);
+  x86::Mem vector_access(const Insn& insn, const VectorForm& v, bool write);
+  x86::Vec use_vector(unsigned guest, unsigned bytes);
+  x86::Vec change_vector(unsigned guest, const VectorForm& v);
+  void store_vector(unsigned guest, unsigned bytes);
+  void store_vectors(const VectorRegisters& which);
+  void load_vectors(const VectorRegisters& which);
 
   /// The register with its guest value in it; `changes`: it will be stored again.
   x86::Gp use(unsigned guest, unsigned bytes);
@@ -92,6 +121,9 @@ class BlockCompiler {
   bool ended_ = false;
   Cold* cold_ = nullptr;
   std::vector<Cold> colds_;
+  VectorRegisters vectors_;
+  VectorRegisters vectors_before_;
+  std::vector<Guard> guards_;
 };
 
 }  // namespace vitrine::emu::jit

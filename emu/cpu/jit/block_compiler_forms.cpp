@@ -384,6 +384,7 @@ void BlockCompiler::transfer(const Insn& insn, const Form& f) {
     cold_->back = a_.newLabel();
     cold_->index = index_;
     cold_->dirty = dirty_before_;
+    cold_->vectors_before = vectors_before_;
     check_canonical();
   }
   end_block();

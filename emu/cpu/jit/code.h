@@ -66,6 +66,9 @@ enum class Exit : uint32_t {
   inside,    ///< an instruction ended its block early, or in a way the interpreter finishes
 };
 
+/// Bits of Frame::usable.
+inline constexpr uint32_t kSseUsable = 1, kAvxUsable = 2;
+
 /// One processor's share of what compiled code reads and writes besides the state. The flags are
 /// kept as LAHF and SETO leave them: OF in bit 0, the others in bits 15:8.
 struct Frame {
@@ -76,6 +79,10 @@ struct Frame {
   Block* block = nullptr;  ///< Exit::inside: where
   uint32_t done = 0;       ///< Exit::inside: instructions before the one that ended it
   uint32_t context = kLeave;
+  /// What the guest may execute in vector registers. Not 0: the host's MXCSR is the guest's, which
+  /// masks all exceptions, and whoever leaves compiled code puts both back.
+  uint32_t usable = 0;
+  uint32_t host_mxcsr = 0;
   Flow flow = Flow::next;
 };
 

@@ -8,6 +8,7 @@
 #include "emu/arch/require.h"
 #include "emu/cpu/jit/block_compiler.h"
 #include "emu/cpu/jit/calling_convention.h"
+#include "emu/cpu/jit/vector_state.h"
 
 namespace vitrine::emu::jit {
 
@@ -42,7 +43,7 @@ void start(asmjit::CodeHolder& holder, host::CodeMemory& memory, uint64_t at, St
 
 bool can_compile() { return asmjit::Environment::host().is64Bit(); }
 
-uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const void* interpret,
+uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Interpreters& calls,
                      Thunks& thunks) {
   constexpr CallingConvention abi = kHostConvention;
   Strict strict;
@@ -64,31 +65,44 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const void*
 
   const auto leave = a.newLabel();
   a.bind(leave);
+  leave_vectors(a, layout);
   a.mov(x86::qword_ptr(kState, layout.clock), kClock);
   a.mov(x86::qword_ptr(kState, layout.retired), kRetired);
   a.add(x86::rsp, room);
   for (size_t i = abi.saved_count; i-- > 0;) a.pop(x86::gpq(abi.saved[i]));
   a.ret();
 
-  const auto one = a.newLabel();
-  a.bind(one);
-  a.mov(x86::qword_ptr(kState, layout.clock), kClock);
-  a.mov(x86::qword_ptr(kState, layout.retired), kRetired);
-  if (abi.arguments[2] != 2) {
-    a.mov(x86::gpd(abi.arguments[2]), x86::edx);
-    a.mov(x86::gpq(abi.arguments[1]), x86::rsi);
-  }
-  a.lea(x86::gpq(abi.arguments[0]), x86::ptr(kState, layout.cpu));
-  a.sub(x86::rsp, room);
-  a.mov(x86::rax, address(interpret));
-  a.call(x86::rax);
-  a.add(x86::rsp, room);
+  const auto emit_call = [&](const void* function) {
+    const auto label = a.newLabel();
+    a.bind(label);
+    leave_vectors(a, layout);
+    a.mov(x86::qword_ptr(kState, layout.clock), kClock);
+    a.mov(x86::qword_ptr(kState, layout.retired), kRetired);
+    if (abi.arguments[2] != 2) {
+      a.mov(x86::gpd(abi.arguments[2]), x86::edx);
+      a.mov(x86::gpq(abi.arguments[1]), x86::rsi);
+    }
+    a.lea(x86::gpq(abi.arguments[0]), x86::ptr(kState, layout.cpu));
+    a.sub(x86::rsp, room);
+    a.mov(x86::rax, address(function));
+    a.call(x86::rax);
+    a.add(x86::rsp, room);
+    a.ret();
+    return label;
+  };
+  const auto one = emit_call(calls.one);
+  const auto rest = emit_call(calls.rest);
+  const auto use = a.newLabel();
+  a.bind(use);
+  if (can_compile_vectors()) use_vectors(a, layout);
   a.ret();
 
   const uint64_t size = place(holder, memory, 0);
   thunks.enter = memory.executable() + holder.labelOffset(enter);
   thunks.leave = memory.executable() + holder.labelOffset(leave);
   thunks.interpret = memory.executable() + holder.labelOffset(one);
+  thunks.interpret_rest = memory.executable() + holder.labelOffset(rest);
+  thunks.use_vectors = memory.executable() + holder.labelOffset(use);
   return size;
 }
 

@@ -22,8 +22,17 @@ struct Surroundings {
 /// False in a build without an assembler.
 bool can_compile();
 
+/// Whether the host has what vector forms are made of: AVX, AVX2 and FMA.
+bool can_compile_vectors();
+
+/// What the shared pieces call: one instruction by its handler, and all from there on.
+struct Interpreters {
+  const void* one;
+  const void* rest;
+};
+
 /// Emits the shared pieces at the start of `memory`; answers the bytes used.
-uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const void* interpret,
+uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Interpreters& calls,
                      Thunks& thunks);
 
 /// Emits `block` at `at` bytes into `memory` and fills `code`. Answers the bytes used, 0 when there is

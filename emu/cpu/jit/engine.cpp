@@ -31,7 +31,8 @@ std::unique_ptr<Engine> Engine::create(const Cpu& cpu, uint64_t cache_bytes) {
   return engine->memory_.available() ? std::move(engine) : nullptr;
 }
 
-Engine::Engine(const Cpu& cpu, uint64_t cache_bytes) : memory_(cache_bytes), targets_(kTargets) {
+Engine::Engine(const Cpu& cpu, uint64_t cache_bytes)
+    : forms_(can_compile_vectors()), memory_(cache_bytes), targets_(kTargets) {
   const void* const regs = cpu.state.regs.data();
   const Frame& frame = cpu.jit_frame_;
   layout_.cpu = distance(regs, &cpu);
@@ -44,9 +45,17 @@ Engine::Engine(const Cpu& cpu, uint64_t cache_bytes) : memory_(cache_bytes), tar
   layout_.target = distance(regs, &frame.target);
   layout_.link = distance(regs, &frame.link);
   layout_.context = distance(regs, &frame.context);
+  layout_.vectors = distance(regs, cpu.state.vector.ymm.data());
+  layout_.mxcsr = distance(regs, &cpu.state.vector.mxcsr);
+  layout_.cr0 = distance(regs, &cpu.state.cr0);
+  layout_.cr4 = distance(regs, &cpu.state.cr4);
+  layout_.xcr0 = distance(regs, &cpu.state.xcr0);
+  layout_.usable = distance(regs, &frame.usable);
+  layout_.host_mxcsr = distance(regs, &frame.host_mxcsr);
   if (!memory_.available()) return;
-  const auto interpret = reinterpret_cast<const void*>(pure_function(&Engine::interpret));
-  thunks_end_ = emit_thunks(memory_, layout_, interpret, thunks_);
+  const Interpreters calls{reinterpret_cast<const void*>(pure_function(&Engine::interpret)),
+                           reinterpret_cast<const void*>(pure_function(&Engine::interpret_rest))};
+  thunks_end_ = emit_thunks(memory_, layout_, calls, thunks_);
   used_ = thunks_end_;
 }
 
@@ -80,6 +89,16 @@ uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
   frame.done = flow == Flow::next ? index + 1 : index;
   frame.flow = flow;
   return static_cast<uint32_t>(Exit::inside);
+}
+
+/// The block from there to its end, where vector instructions must be done by their handlers.
+uint32_t Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
+  const uint32_t count = code->block->count;
+  uint32_t exit = static_cast<uint32_t>(Exit::boundary);
+  while (index < count && exit == static_cast<uint32_t>(Exit::boundary)) {
+    exit = interpret(cpu, code, index++);
+  }
+  return exit;
 }
 
 bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {

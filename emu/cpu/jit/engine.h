@@ -57,6 +57,7 @@ class Engine {
   uint32_t context_of(const Cpu& cpu);
   void connect(Link& link, Code& code, uint32_t context);
   static uint32_t interpret(Cpu* cpu, const Code* code, uint32_t index);
+  static uint32_t interpret_rest(Cpu* cpu, const Code* code, uint32_t index);
 
   Layout layout_;
   FormTable forms_;

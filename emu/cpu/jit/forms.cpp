@@ -1,6 +1,7 @@
 // The native forms: each is spelled as the decoder would, and the row that knows it names its handler.
 #include "emu/cpu/jit/forms.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -148,10 +149,28 @@ void add_control(std::unordered_map<Handler, Form>& forms) {
 
 }  // namespace
 
-FormTable::FormTable() {
+FormTable::FormTable(bool with_vectors) {
   add_moves(forms_);
   add_arithmetic(forms_);
   add_control(forms_);
+  if (!with_vectors) return;
+  for_vector_forms([this](Handler handler, VectorForm form) {
+    if (forms_.contains(handler)) return;
+    vectors_.push_back(std::move(form));
+    forms_.emplace(handler, Form{.op = Op::vector, .vector = &vectors_.back()});
+  });
+}
+
+Form FormTable::find(const Insn& insn) const {
+  const auto found = forms_.find(insn.handler);
+  if (found == forms_.end()) return {};
+  Form form = found->second;
+  if (form.op != Op::vector) return form;
+  // One handler has the forms with and without memory.
+  const bool memory = std::find(insn.op.begin(), insn.op.end(), kMemory) != insn.op.end();
+  if (form.vector->pattern == Pattern::half && !memory) return {};
+  form.shape = !memory ? Shape::none : insn.op[0] == kMemory ? Shape::mr : Shape::rm;
+  return form;
 }
 
 }  // namespace vitrine::emu::jit

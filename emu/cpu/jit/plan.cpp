@@ -45,6 +45,8 @@ FlagEffect flag_effect(const Form& f) {
     case Op::cmov:
     case Op::setcc:
     case Op::jcc: return FlagEffect::reads;
+    case Op::vector:
+      return f.vector->pattern == Pattern::flags ? FlagEffect::sets : FlagEffect::none;
     default: return FlagEffect::none;
   }
 }
@@ -60,7 +62,11 @@ bool for_registers(const Insn& insn, const Form& f, Visit visit) {
     return true;
   };
   bool whole = true;
-  switch (f.shape) {
+  if (f.op == Op::vector) {
+    const size_t general = vector_general_operand(insn, *f.vector);
+    if (general < insn.op.size()) whole = operand(general);
+  }
+  switch (f.op == Op::vector ? Shape::none : f.shape) {
     case Shape::r:
     case Shape::ri:
     case Shape::rm:
@@ -101,7 +107,9 @@ bool native_form(const Insn& insn, const Form& f, uint64_t next_rip) {
 }
 
 /// Instructions at which the flags must be where the interpreter finds them.
-bool looks(const Plan& plan, uint32_t k) { return !plan.native[k] || touches_memory(plan.form[k]); }
+bool looks(const Plan& plan, uint32_t k) {
+  return !plan.native[k] || touches_memory(plan.form[k]) || plan.form[k].op == Op::vector;
+}
 
 bool flags_seen(const Plan& plan, const Block& block, uint32_t k) {
   for (uint32_t j = k + 1; j < block.count; ++j) {
