@@ -34,7 +34,8 @@ TEST_CASE("both engines agree on the tour from its first cycle to its last", "[l
   CHECK(reason == emu::StopReason::guest_exit);
 }
 
-TEST_CASE("both engines agree on a kernel until it panics for want of a root", "[lockstep][linux]") {
+TEST_CASE("both engines agree on a kernel until it panics for want of a root",
+          "[lockstep][linux]") {
   const std::filesystem::path images = VITRINE_LINUX_IMAGES;
   if (!std::filesystem::exists(images / "bzImage")) {
     test::skip(test::SkipReason::file_absent, "the Linux test kernel");

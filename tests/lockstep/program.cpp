@@ -4,64 +4,13 @@
 #include <array>
 #include <cstring>
 
+#include "tests/lockstep/encoder.h"
+
 namespace vitrine::test {
 
 namespace {
 
 using emu::Hpa;
-
-class Encoder {
- public:
-  explicit Encoder(uint64_t seed) : random(seed) {}
-
-  Random random;
-  std::vector<uint8_t> code;
-
-  void bytes(std::initializer_list<unsigned> values) {
-    for (const unsigned v : values) code.push_back(static_cast<uint8_t>(v));
-  }
-  void number(uint64_t value, unsigned size) {
-    for (unsigned i = 0; i < size; ++i) code.push_back(static_cast<uint8_t>(value >> (8 * i)));
-  }
-  uint64_t here() const { return Places::kCode + code.size(); }
-
-  /// Any register but RSP and R15, which point to the stack and to the data.
-  unsigned reg() {
-    const auto r = static_cast<unsigned>(random.below(14));
-    return r < 4 ? r : r + 1;
-  }
-  uint64_t operand() {
-    constexpr std::array<uint64_t, 8> kEdges = {0,    1,          0x7F,       0x80,
-                                                0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF};
-    return random.one_in(2) ? kEdges[random.below(kEdges.size())] : random.next();
-  }
-
-  /// Prefixes, opcode and ModRM: `reg_field` is a register or an opcode extension.
-  void form(std::initializer_list<unsigned> opcode, unsigned reg_field, bool memory,
-            bool byte_operand = false) {
-    const bool word = !byte_operand && random.one_in(6);
-    const bool wide = !word && random.one_in(2);
-    if (memory && random.one_in(40)) bytes({0xF0});
-    if (word) bytes({0x66});
-    operand_bytes = byte_operand ? 1 : word ? 2 : 4;
-    const unsigned rm = memory ? 15 : reg();
-    bytes({0x40u | (wide ? 8u : 0u) | (reg_field >> 3) << 2 | rm >> 3});
-    for (const unsigned b : opcode) bytes({b});
-    if (!memory) {
-      bytes({0xC0u | (reg_field & 7) << 3 | (rm & 7)});
-      return;
-    }
-    bytes({0x80u | (reg_field & 7) << 3 | 7});
-    displacement();
-  }
-  /// Mostly inside the page that R15 points into, sometimes across its end, sometimes in an absent one.
-  void displacement() {
-    const uint64_t page = random.one_in(6) ? random.below(16) * 4096 : 4096;
-    const uint64_t offset = random.one_in(10) ? 4090 + random.below(8) : random.below(4088);
-    number(page + offset - 4096, 4);
-  }
-  unsigned operand_bytes = 4;
-};
 
 /// VMOVDQU, VPADDD, VPADDQ, VPXOR and VMULPS of XMM or YMM registers.
 void vector_instruction(Encoder& e, bool memory) {
@@ -141,7 +90,13 @@ void instruction(Encoder& e) {
 }
 
 void body(Encoder& e, uint64_t most) {
-  for (uint64_t n = 1 + e.random.below(most); n != 0; --n) instruction(e);
+  for (uint64_t n = 1 + e.random.below(most); n != 0; --n) {
+    if (e.vectors && !e.random.one_in(5)) {
+      any_vector_instruction(e);
+    } else {
+      instruction(e);
+    }
+  }
 }
 
 /// mov qword [address], value (sign-extended)
@@ -255,8 +210,34 @@ void put_tables(emu::Machine& m) {
 
 }  // namespace
 
-Program make_program(uint64_t seed, unsigned chunks) {
+/// Zeros, ones, infinities, NaN of both kinds, denormals, largest and smallest numbers of both formats.
+uint64_t special_number(Random& r) {
+  constexpr std::array<uint64_t, 14> kDoubles = {0,
+                                                 0x8000000000000000,
+                                                 0x3FF0000000000000,
+                                                 0xBFF8000000000000,
+                                                 0x7FF0000000000000,
+                                                 0xFFF0000000000000,
+                                                 0x7FF8000000000123,
+                                                 0xFFF0000000000456,
+                                                 1,
+                                                 0x800FFFFFFFFFFFFF,
+                                                 0x0010000000000000,
+                                                 0x7FEFFFFFFFFFFFFF,
+                                                 0x41DFFFFFFFC00000,
+                                                 0x3CA0000000000001};
+  constexpr std::array<uint32_t, 12> kSingles = {0,          0x80000000, 0x3F800000, 0xBFC00000,
+                                                 0x7F800000, 0xFF800000, 0x7FC00123, 0xFF800456,
+                                                 1,          0x807FFFFF, 0x00800000, 0x7F7FFFFF};
+  if (r.one_in(3)) return r.next();
+  if (r.one_in(2)) return kDoubles[r.below(kDoubles.size())];
+  const uint64_t low = kSingles[r.below(kSingles.size())];
+  return low | uint64_t{kSingles[r.below(kSingles.size())]} << 32;
+}
+
+Program make_program(uint64_t seed, unsigned chunks, bool vectors) {
   Encoder e(seed);
+  e.vectors = vectors;
   for (unsigned i = 0; i < chunks; ++i) {
     store(e, Places::kNext, 0);
     const size_t next = e.code.size() - 4;
@@ -290,6 +271,14 @@ void load_program(emu::Machine& m, const Program& program) {
   s.cr3 = Places::kPml4;
   s.cr4 = 0x40220;
   s.xcr0 = 7;
+  // Values that floating point finds interesting, in the registers and in the pages of data.
+  Random random(program.code.size());
+  for (auto& ymm : s.vector.ymm) {
+    for (uint64_t& word : ymm) word = special_number(random);
+  }
+  for (uint64_t at = 0; at < 16 * 4096; at += 8) {
+    put(m, Places::kMoving + at, special_number(random));
+  }
   s.efer = 0xD00;
   const emu::SegmentState data{0, 0xFFFFFFFF, emu::arch::SegmentRights{0xC093}, 16};
   for (auto& segment : s.segments) segment = data;

@@ -42,7 +42,10 @@ struct Program {
 };
 
 /// A program of so many chunks; it halts at its end, and each fault goes on with the next chunk.
-Program make_program(uint64_t seed, unsigned chunks);
+/// `vectors`: most instructions are of SSE, AVX and FMA.
+Program make_program(uint64_t seed, unsigned chunks, bool vectors = false);
+
+uint64_t special_number(Random& random);
 
 /// Puts tables, handlers and the program into a new machine's memory and its processor at the start.
 void load_program(emu::Machine& machine, const Program& program);

@@ -45,8 +45,8 @@ struct Totals {
 };
 
 /// Both machines at so many random moments; false at the first difference.
-bool agrees(uint64_t seed, unsigned moments, uint64_t cache, Totals& totals) {
-  const test::Program program = test::make_program(seed, kChunks);
+bool agrees(uint64_t seed, unsigned moments, uint64_t cache, Totals& totals, bool vectors = false) {
+  const test::Program program = test::make_program(seed, vectors ? 4 : kChunks, vectors);
   Machine jit(config(EngineKind::jit, cache));
   Machine reference(config(EngineKind::interpreter));
   test::load_program(jit, program);
@@ -85,6 +85,19 @@ TEST_CASE("both engines agree on random programs at every random deadline", "[lo
                            << " blocks compiled");
   CHECK(totals.faults > 1000);
   CHECK(totals.compiled > 4000);
+}
+
+TEST_CASE("both engines agree on random vector programs under every MXCSR", "[lockstep][vector]") {
+  if (!have_jit()) return;
+  Totals totals;
+  for (uint64_t seed = 10'001; seed <= 12'000; ++seed) {
+    const bool same = agrees(seed, 1, uint64_t{1} << 20, totals, true);
+    REQUIRE(same);
+  }
+  WARN(totals.instructions << " instructions, " << totals.faults << " faults, " << totals.compiled
+                           << " blocks compiled");
+  CHECK(totals.faults > 500);
+  CHECK(totals.compiled > 5000);
 }
 
 TEST_CASE("a code cache that is full starts again, and nothing changes", "[lockstep]") {
