@@ -2,6 +2,19 @@
 #include "roms/test/vectors.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+
+namespace vitrine::kit {
+namespace {
+
+inline double square_root(double value) {
+  double root = 0;
+  asm("vsqrtsd %1, %1, %0" : "=x"(root) : "x"(value));
+  return root;
+}
+
+}  // namespace
+}  // namespace vitrine::kit
+
 #include "roms/test/vectors_work.h"
 
 namespace vitrine::kit {

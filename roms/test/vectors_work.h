@@ -1,4 +1,5 @@
 // Matrix products and bodies under gravity, compiled once for SSE2 and once for AVX2 with FMA.
+// Who includes it defines square_root() first.
 #pragma once
 
 #include <array>
@@ -59,7 +60,7 @@ void advance(std::array<Body, kBodies>& bodies, double step) {
       Body& b = bodies[j];
       const double dx = a.x - b.x, dy = a.y - b.y, dz = a.z - b.z;
       const double square = dx * dx + dy * dy + dz * dz;
-      const double pull = step / (square * __builtin_sqrt(square));
+      const double pull = step / (square * square_root(square));
       a.vx -= dx * b.mass * pull;
       a.vy -= dy * b.mass * pull;
       a.vz -= dz * b.mass * pull;
