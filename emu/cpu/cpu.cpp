@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "emu/arch/require.h"
+#include "emu/cpu/handlers/string.h"
 #include "emu/cpu/instruction_table.h"
 #include "emu/cpu/jit/engine.h"
 #include "emu/cpu/timing/count.h"
@@ -488,6 +489,12 @@ Flow Cpu::repeat_string(const Insn& insn) {
   Flow flow = Flow::again;
   const Cycle deadline = std::min(deadline_, vmx::preemption_deadline(*this));
   while (flow == Flow::again && !cut_ && !attention_ && now() + insn.cost < deadline) {
+    if (core_ == nullptr && mode_.code_size == 8) {
+      const uint64_t most = (deadline.value - now().value - 1) / insn.cost;
+      const uint64_t done = repeat_in_bulk(*this, insn, most);
+      extra_cycles_ += done * insn.cost;
+      if (done != 0) continue;
+    }
     extra_cycles_ += insn.cost;
     flow = insn.handler(*this, insn);
   }

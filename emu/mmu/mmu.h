@@ -154,6 +154,13 @@ class Mmu {
   /// The address that CR2 takes when the last fault was a #PF.
   Gva fault_address() const { return fault_address_; }
 
+  /// Where the byte lies when an ordinary access to its page needs nothing but a cached translation, and
+  /// the rest of the page behind it; else null.
+  std::byte* cached(Gva gva, bool write) const {
+    const Entry& e = data_[index(gva)];
+    const uint64_t tag = write ? e.write_tag : e.read_tag;
+    return (gva.value ^ tag) < kPageSize ? host(e, gva) : nullptr;
+  }
   /// For compiled code, which looks into them itself: where the pointer to the cached translations of
   /// ordinary accesses is.
   const void* ordinary_translations() const { return &data_; }

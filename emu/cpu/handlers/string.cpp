@@ -1,4 +1,9 @@
 // String instructions: MOVS, STOS, LODS, CMPS, SCAS, one iteration per call.
+#include "emu/cpu/handlers/string.h"
+
+#include <algorithm>
+#include <cstring>
+
 #include "emu/cpu/handlers/forms.h"
 
 namespace vitrine::emu {
@@ -120,6 +125,48 @@ Flow scas(Cpu& cpu, const Insn& insn) {
   return iterated<repeat>(cpu, insn);
 }
 
+// --- Bulk ---
+
+/// Iterations before the end of the page, for elements that lie in it as a whole.
+uint64_t in_page(Gva at, size_t size) { return (4096 - (at.value & 4095)) / size; }
+
+template <class T>
+uint64_t move_in_bulk(Cpu& cpu, const Insn& insn, uint64_t most) {
+  auto& regs = cpu.state.regs;
+  const Gva source{cpu.segment_base(insn.segment) + regs[arch::rsi]};
+  const Gva target{cpu.segment_base(arch::es) + regs[arch::rdi]};
+  const std::byte* from = cpu.mmu.cached(source, false);
+  std::byte* to = cpu.mmu.cached(target, true);
+  if (from == nullptr || to == nullptr) return 0;
+  const uint64_t n = std::min({most, in_page(source, sizeof(T)), in_page(target, sizeof(T))});
+  const size_t bytes = n * sizeof(T);
+  // Elements are moved one after the other: a target that begins inside the source repeats it.
+  const auto distance = static_cast<uint64_t>(to - from);
+  if (distance >= bytes) {
+    std::memmove(to, from, bytes);
+  } else {
+    for (size_t i = 0; i < bytes; i += sizeof(T)) std::memmove(to + i, from + i, sizeof(T));
+  }
+  regs[arch::rsi] += bytes;
+  regs[arch::rdi] += bytes;
+  regs[arch::rcx] -= n;
+  return n;
+}
+
+template <class T>
+uint64_t store_in_bulk(Cpu& cpu, uint64_t most) {
+  auto& regs = cpu.state.regs;
+  const Gva target{cpu.segment_base(arch::es) + regs[arch::rdi]};
+  std::byte* const to = cpu.mmu.cached(target, true);
+  if (to == nullptr) return 0;
+  const uint64_t n = std::min(most, in_page(target, sizeof(T)));
+  const T value = cpu.reg<T>(at::rax);
+  for (uint64_t i = 0; i < n; ++i) std::memcpy(to + i * sizeof(T), &value, sizeof(T));
+  regs[arch::rdi] += n * sizeof(T);
+  regs[arch::rcx] -= n;
+  return n;
+}
+
 /// The vector instructions MOVSD and CMPSD share mnemonics; those have operands.
 bool is_string(const Decoded& d) { return d.operand_count == 0; }
 bool repeated(const Decoded& d) { return d.rep || d.repne; }
@@ -173,6 +220,24 @@ constexpr std::array<Row, 20> kRows = {{
 // clang-format on
 
 }  // namespace
+
+uint64_t repeat_in_bulk(Cpu& cpu, const Insn& insn, uint64_t most) {
+  const bool forward = (cpu.state.rflags_system & arch::rflags::df) == 0;
+  const uint64_t count = cpu.state.regs[arch::rcx];
+  const bool plain = insn.address_size == 3 && (insn.flags & insn_flag::checked) == 0;
+  if (!forward || !plain || count < 2 || cpu.segments_checked()) return 0;
+  most = std::min(most, count - 1);
+  constexpr auto kCount = Repeat::count;
+  if (insn.handler == &movs<uint8_t, kCount>) return move_in_bulk<uint8_t>(cpu, insn, most);
+  if (insn.handler == &movs<uint16_t, kCount>) return move_in_bulk<uint16_t>(cpu, insn, most);
+  if (insn.handler == &movs<uint32_t, kCount>) return move_in_bulk<uint32_t>(cpu, insn, most);
+  if (insn.handler == &movs<uint64_t, kCount>) return move_in_bulk<uint64_t>(cpu, insn, most);
+  if (insn.handler == &stos<uint8_t, kCount>) return store_in_bulk<uint8_t>(cpu, most);
+  if (insn.handler == &stos<uint16_t, kCount>) return store_in_bulk<uint16_t>(cpu, most);
+  if (insn.handler == &stos<uint32_t, kCount>) return store_in_bulk<uint32_t>(cpu, most);
+  if (insn.handler == &stos<uint64_t, kCount>) return store_in_bulk<uint64_t>(cpu, most);
+  return 0;
+}
 
 std::span<const Row> string_rows() { return kRows; }
 
