@@ -283,6 +283,7 @@ Block* Cpu::next_block() {
 RunStop Cpu::run(const RunLimits& limits) {
   stop_requested_ = false;
   deadline_ = limits.deadline;
+  shared_ = limits.shared;
   for (;;) {
     if (stop_requested_) return RunStop::observer;
     if (state.clock >= deadline_) return RunStop::deadline;

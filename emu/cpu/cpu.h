@@ -31,6 +31,7 @@ namespace vitrine::emu {
 struct RunLimits {
   Cycle deadline = kNever;                     ///< stop at the first boundary at or after it
   uint64_t max_retired = ~uint64_t{0};         ///< stop when state.retired reaches it
+  bool shared = false;                         ///< other processors wait: stop behind a PAUSE
 };
 
 enum class RunStop : uint8_t {
@@ -198,6 +199,15 @@ class Cpu final : public AccessClock, private PageLog {
   /// After anything that may make an interrupt, trap or shadow matter at the next boundary:
   /// IF, TF, shadows, pending NMI/INIT/SIPI, activity, interrupt lines.
   void attention() { attention_ = true; }
+  /// PAUSE: the processor waits for another one, whose turn it may be.
+  void yield() {
+    if (!shared_) return;
+    yielded_ = true;
+    deadline_ = Cycle{};
+    end_block();
+  }
+  /// Whether the last run() came to a PAUSE in shared time.
+  bool take_yield() { return std::exchange(yielded_, false); }
   /// Any breakpoint of DR7 is enabled: every instruction is looked at.
   bool breakpoints_armed() const { return (state.dr7 & 0xFF) != 0; }
   /// A port was read or written (I/O breakpoints).
@@ -408,6 +418,8 @@ class Cpu final : public AccessClock, private PageLog {
   Cycle deadline_ = kNever;
   bool attention_ = true;
   bool stop_requested_ = false;
+  bool shared_ = false;   ///< RunLimits::shared of the running run()
+  bool yielded_ = false;
   uint64_t bus_version_ = 0;
   CpuObserver* observer_ = nullptr;
   bool observe_all_ = false;

@@ -205,9 +205,11 @@ StopReason Machine::run(const RunRequest& request) {
     RunLimits limits;
     limits.deadline = std::min({turn_.until, next, request.until});
     limits.max_retired = cpu.state.retired + (request.max_instructions - instructions());
+    limits.shared = turn_.until != kNever;
     events_.set_horizon(&cpu.deadline());
     const RunStop stop = cpu.run(limits);
     events_.set_horizon(nullptr);
+    if (cpu.take_yield()) turn_.until = cpu.state.clock;
     blocks_.collect();
     if (ended_) return end_reason_;
     if (stop == RunStop::observer) return StopReason::observer;

@@ -11,7 +11,9 @@ Flow nop(Cpu&, const Insn&) { return Flow::next; }
 
 // PAUSE
 Flow pause(Cpu& cpu, const Insn& insn) {
-  return vmx::exits(cpu, vmx::Intercept::pause, insn) ? Flow::exit : Flow::next;
+  if (vmx::exits(cpu, vmx::Intercept::pause, insn)) return Flow::exit;
+  cpu.yield();
+  return Flow::next;
 }
 
 // CLFLUSH m8, CLFLUSHOPT m8, CLWB m8: checked like a load of one byte; caches are always coherent,
