@@ -39,6 +39,11 @@ struct Block {
   bool valid = true;             ///< false once its bytes were written; kept until nobody runs it
   bool chains = false;           ///< when it ends by itself, only the next block is to be found
   Hpa second_page;               ///< of the one instruction that crosses a page; else 0
+  /// The RAM its bytes lie in, one part per page; a part of size 0 lies in none.
+  struct Part {
+    uint64_t offset = 0, size = 0;
+  };
+  std::array<Part, 2> parts{};
   uint32_t heat = 0;             ///< how often it was run before it was compiled
   jit::Code* code = nullptr;     ///< compiled
   std::array<uint32_t, kMaxBlockInsns + 1> prefix{};  ///< cycles before instruction k at `count`
@@ -83,8 +88,9 @@ class BlockCache : public WriteSink {
   }
   Block* find_slow(Hpa hpa, Gva gva, ModeKey mode);
   static void invalidate(Block& block);
-  void unlink_invalid(std::vector<Block*>& page_list);
-  void remark(const Block& block, uint64_t page);
+  /// Where in RAM the bytes at `start` lie; of size 0 for devices and holes.
+  Block::Part part_of(Hpa start, uint64_t bytes) const;
+  void unlink(Block& block);
 
   Bus& bus_;
   std::vector<Block*> fast_;

@@ -8,12 +8,11 @@ namespace vitrine::emu {
 
 namespace {
 
-/// Page of RAM behind a physical address; none for devices and holes.
-const BusRange* backing(const Bus& bus, Hpa hpa) {
-  const BusRange& range = bus.find(hpa);
-  const bool stored = range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom;
-  return stored ? &range : nullptr;
+bool overlaps(const Block::Part& part, uint64_t offset, uint64_t size) {
+  return part.offset < offset + size && offset < part.offset + part.size;
 }
+
+constexpr uint64_t page_of(const Block::Part& part) { return part.offset & ~kPageMask; }
 
 }  // namespace
 
@@ -33,21 +32,24 @@ Block* BlockCache::find_slow(Hpa hpa, Gva gva, ModeKey mode) {
   return nullptr;
 }
 
+Block::Part BlockCache::part_of(Hpa start, uint64_t bytes) const {
+  if (bytes == 0) return {};
+  const BusRange& range = bus_.find(start);
+  const bool stored = range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom;
+  return stored ? Block::Part{range.ram_offset + (start - range.start), bytes} : Block::Part{};
+}
+
 Block* BlockCache::insert(std::unique_ptr<Block> owned) {
   Block* const block = owned.get();
   const uint64_t in_first = std::min<uint64_t>(block->bytes,
                                                kPageSize - (block->hpa.value & kPageMask));
-  if (const BusRange* range = backing(bus_, block->hpa)) {
-    const uint64_t offset = range->ram_offset + (block->hpa - range->start);
-    bus_.memory().mark_lines(offset, in_first, mark::code);
-    by_page_[offset & ~kPageMask].push_back(block);
-  }
-  if (in_first < block->bytes) {
-    if (const BusRange* range = backing(bus_, block->second_page)) {
-      const uint64_t offset = range->ram_offset + (block->second_page - range->start);
-      bus_.memory().mark_lines(offset, block->bytes - in_first, mark::code);
-      by_page_[offset].push_back(block);
-    }
+  block->parts = {part_of(block->hpa, in_first),
+                  part_of(block->second_page, block->bytes - in_first)};
+  for (const Block::Part& part : block->parts) {
+    if (part.size == 0) continue;
+    bus_.memory().mark_lines(part.offset, part.size, mark::code);
+    std::vector<Block*>& page = by_page_[page_of(part)];
+    if (page.empty() || page.back() != block) page.push_back(block);  // both may be one page
   }
   by_hpa_[block->hpa.value].push_back(block);
   fast_[slot(block->hpa, block->gva, block->mode)] = block;
@@ -76,68 +78,36 @@ void BlockCache::clear() {
 void BlockCache::code_written(uint64_t offset, uint64_t size) {
   const auto page = by_page_.find(offset & ~kPageMask);
   if (page == by_page_.end()) return;
-  const auto covers = [&](const Block& block) {
-    const auto hits = [&](Hpa start, uint64_t bytes) {
-      const BusRange* range = backing(bus_, start);
-      if (range == nullptr || bytes == 0) return false;
-      const uint64_t first = range->ram_offset + (start - range->start);
-      return first < offset + size && offset < first + bytes;
-    };
-    const uint64_t in_first =
-        std::min<uint64_t>(block.bytes, kPageSize - (block.hpa.value & kPageMask));
-    return hits(block.hpa, in_first) || hits(block.second_page, block.bytes - in_first);
-  };
-  bool any = false;
-  for (Block* block : page->second) {
-    if (block->valid && covers(*block)) {
-      invalidate(*block);
-      any = true;
-    }
-  }
-  if (!any) return;
-  ++generation_;
-  unlink_invalid(page->second);
-  // Lines of this page that no remaining block was decoded from are plain data again.
-  const uint64_t base = offset & ~kPageMask;
-  bus_.memory().unmark_lines(base, kPageSize, mark::code);
-  for (const Block* block : page->second) remark(*block, base);
-}
-
-void BlockCache::remark(const Block& block, uint64_t page) {
-  const uint64_t in_first =
-      std::min<uint64_t>(block.bytes, kPageSize - (block.hpa.value & kPageMask));
-  const BusRange* first = backing(bus_, block.hpa);
-  if (first == nullptr) return;  // the map has changed; every block goes before one runs
-  const uint64_t offset = first->ram_offset + (block.hpa - first->start);
-  if ((offset & ~kPageMask) == page) {
-    bus_.memory().mark_lines(offset, in_first, mark::code);
-  } else {
-    bus_.memory().mark_lines(page, block.bytes - in_first, mark::code);
-  }
-}
-
-void BlockCache::unlink_invalid(std::vector<Block*>& page_list) {
   std::vector<Block*> dead;
-  for (Block* block : page_list) {
-    if (!block->valid) dead.push_back(block);
+  for (Block* block : page->second) {
+    const auto hit = [&](const Block::Part& part) { return overlaps(part, offset, size); };
+    if (std::none_of(block->parts.begin(), block->parts.end(), hit)) continue;
+    invalidate(*block);
+    dead.push_back(block);
   }
-  for (Block* block : dead) {
-    const auto same_start = by_hpa_.find(block->hpa.value);
-    std::erase(same_start->second, block);
-    if (same_start->second.empty()) by_hpa_.erase(same_start);
-    Block*& fast = fast_[slot(block->hpa, block->gva, block->mode)];
-    if (fast == block) fast = nullptr;
-    if (const BusRange* range = backing(bus_, block->hpa)) {
-      const uint64_t page = (range->ram_offset + (block->hpa - range->start)) & ~kPageMask;
-      std::erase(by_page_[page], block);
-    }
-    if (block->second_page != Hpa{}) {
-      if (const BusRange* range = backing(bus_, block->second_page)) {
-        std::erase(by_page_[range->ram_offset + (block->second_page - range->start)], block);
-      }
+  if (dead.empty()) return;
+  ++generation_;
+  for (Block* block : dead) unlink(*block);
+  // Lines of this page that no remaining block was decoded from are plain data again.
+  bus_.memory().unmark_lines(page->first, kPageSize, mark::code);
+  for (const Block* block : page->second) {
+    for (const Block::Part& part : block->parts) {
+      if (part.size == 0 || page_of(part) != page->first) continue;
+      bus_.memory().mark_lines(part.offset, part.size, mark::code);
     }
   }
-  dead_count_ += dead.size();
+}
+
+void BlockCache::unlink(Block& block) {
+  const auto same_start = by_hpa_.find(block.hpa.value);
+  std::erase(same_start->second, &block);
+  if (same_start->second.empty()) by_hpa_.erase(same_start);
+  Block*& fast = fast_[slot(block.hpa, block.gva, block.mode)];
+  if (fast == &block) fast = nullptr;
+  for (const Block::Part& part : block.parts) {
+    if (part.size != 0) std::erase(by_page_[page_of(part)], &block);
+  }
+  ++dead_count_;
 }
 
 void BlockCache::collect() {
