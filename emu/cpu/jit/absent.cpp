@@ -9,9 +9,6 @@ bool can_compile_vectors() { return false; }
 
 uint64_t emit_thunks(host::CodeMemory&, const Layout&, const Interpreters&, Thunks&) { return 0; }
 
-uint64_t compile_block(host::CodeMemory&, uint64_t, const Surroundings&, const Block&, const Plan&,
-                       Code&) {
-  return 0;
-}
+uint64_t compile_unit(host::CodeMemory&, uint64_t, const Surroundings&, const Unit&) { return 0; }
 
 }  // namespace vitrine::emu::jit

@@ -15,21 +15,34 @@ constexpr uint32_t bit(unsigned guest) { return uint32_t{1} << guest; }
 
 }  // namespace
 
-void BlockCompiler::compile() {
-  cost = a_.newLabel();
-  entry = a_.newLabel();
-  body = a_.newLabel();
-  const auto refused = a_.newLabel();
-  const uint64_t cycles = block_.prefix[block_.count];
+BlockCompiler::BlockCompiler(x86::Assembler& a, const Surroundings& around, const Unit& unit,
+                             size_t number, BlockCompilers& all)
+    : cost(a.newLabel()),
+      entry(a.newLabel()),
+      body(a.newLabel()),
+      a_(a),
+      around_(around),
+      layout_(around.layout),
+      unit_(unit),
+      unit_block_(unit.blocks[number]),
+      number_(number),
+      all_(all),
+      block_(*unit_block_.block),
+      plan_(unit_block_.plan),
+      code_(*unit_block_.code),
+      start_(a.newLabel()) {
+  if (!unit_block_.joins) return;
+  loaded_at_start_ = unit.shared;
+  dirty_at_start_ = unit.written;
+}
 
-  a_.bind(cost);
-  a_.embedUInt64(cycles);
-  a_.bind(entry);
-  a_.mov(x86::rax, x86::qword_ptr(cost));
-  a_.add(x86::rax, kClock);
-  a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
-  a_.jae(refused);
-  a_.bind(body);
+void BlockCompiler::compile() {
+  if (number_ == 0) entry_from_outside();
+  a_.bind(start_);
+  loaded_ = loaded_at_start_;
+  dirty_ = dirty_at_start_;
+  make_room();
+  look_at_limit();
 
   next_rip_ = block_.gva.value;
   colds_.reserve(block_.count + 1);  // a call through memory has two
@@ -53,12 +66,68 @@ void BlockCompiler::compile() {
   }
   if (!ended_) {
     end_block();
-    link(0, next_rip_);
+    go(0, next_rip_);
   }
-  a_.bind(refused);
-  leave_at(block_.gva.value);
+}
+
+void BlockCompiler::compile_rest() {
+  resting_ = true;
+  if (number_ != 0) entry_from_outside();
+  for (const Way& way : ways_) {
+    a_.bind(way.from);
+    loaded_ = way.loaded;
+    dirty_ = way.dirty;
+    flags_pending_ = way.flags_pending;
+    go(way.which, way.target);
+  }
   for (const Cold& cold : colds_) cold_side(cold);
   for (const Guard& guard : guards_) guard_side(guard);
+  for (const Turn& turn : turns_) {
+    a_.bind(turn.from);
+    store_dirty(turn.dirty);
+    rest_by_handlers(0);
+  }
+}
+
+/// Looks at the limit, and loads what the block expects.
+void BlockCompiler::entry_from_outside() {
+  const auto refused = a_.newLabel();
+  a_.bind(cost);
+  a_.embedUInt64(unit_block_.longest);
+  a_.bind(refused);
+  leave_at(block_.gva.value);
+  a_.bind(entry);
+  a_.mov(x86::rax, x86::qword_ptr(cost));
+  a_.add(x86::rax, kClock);
+  a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
+  a_.jae(refused);
+  a_.bind(body);
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((loaded_at_start_ & bit(g)) == 0) continue;
+    a_.mov(x86::gpq(unit_.host[g]), guest_register(g));
+  }
+  if (number_ != 0) a_.jmp(start_);
+}
+
+/// Shared registers whose places this block needs for others.
+void BlockCompiler::make_room() {
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((loaded_ & bit(g)) == 0 || plan_.host[g] == unit_.host[g]) continue;
+    if ((dirty_ & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(unit_.host[g]));
+    loaded_ &= ~bit(g);
+    dirty_ &= ~bit(g);
+  }
+}
+
+/// The flags are free here: they are saved, or the block sets them before anybody looks.
+void BlockCompiler::look_at_limit() {
+  if (unit_block_.around == 0) return;
+  Turn& turn = turns_.emplace_back();
+  turn.from = a_.newLabel();
+  turn.dirty = dirty_;
+  a_.lea(x86::rax, x86::ptr(kClock, static_cast<int32_t>(unit_block_.around)));
+  a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
+  a_.jae(turn.from);
 }
 
 void BlockCompiler::instruction(const Insn& insn, const Form& f) {
@@ -121,6 +190,7 @@ x86::Gp BlockCompiler::change(unsigned guest, unsigned bytes, bool whole) {
   } else {
     use(guest, bytes);
   }
+  require((plan_.written & bit(guest)) != 0, "a plan knows what its forms write");
   dirty_ |= bit(guest);
   return host_register(plan_.host[guest], bytes);
 }
@@ -141,6 +211,7 @@ void BlockCompiler::need_flags() {
 
 void BlockCompiler::flags_set() {
   host_flags_ = true;
+  flags_pending_ = !plan_.seen[index_];
   if (plan_.seen[index_]) save_flags(a_, layout_);
 }
 
@@ -255,15 +326,64 @@ void BlockCompiler::handler(const Insn& insn) {
   a_.jne(address(around_.thunks.leave));
 }
 
+/// The block from there to its end; everything is stored.
+void BlockCompiler::rest_by_handlers(uint32_t index) {
+  a_.mov(x86::rsi, address(&code_));
+  a_.mov(x86::edx, index);
+  a_.call(address(around_.thunks.interpret_rest));
+  a_.jmp(address(around_.thunks.leave));
+}
+
 // --- Ends ---
 
-/// Everything in its place; spoils no flag.
 void BlockCompiler::end_block() {
-  store_dirty(dirty_);
+  put_back();
   store_vectors(vectors_);
   a_.lea(kClock, x86::ptr(kClock, static_cast<int32_t>(block_.prefix[block_.count])));
   a_.lea(kRetired, x86::ptr(kRetired, static_cast<int32_t>(block_.count)));
   ended_ = true;
+}
+
+/// Registers that only this block has in the host leave it.
+void BlockCompiler::put_back() {
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((loaded_ & bit(g)) == 0 || plan_.host[g] == unit_.host[g]) continue;
+    if ((dirty_ & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(plan_.host[g]));
+    loaded_ &= ~bit(g);
+    dirty_ &= ~bit(g);
+  }
+}
+
+BlockCompiler* BlockCompiler::inside(size_t which) const {
+  const int32_t next = unit_block_.next[which];
+  return next < 0 ? nullptr : &all_[static_cast<size_t>(next)];
+}
+
+/// Whether the next block can be jumped to as things are.
+bool BlockCompiler::goes_straight(size_t which) const {
+  const BlockCompiler* const next = inside(which);
+  if (next == nullptr || (flags_pending_ && !next->plan_.kills_flags)) return false;
+  return next->unit_block_.inherits || (next->loaded_at_start_ & ~loaded_) == 0;
+}
+
+void BlockCompiler::go(size_t which, uint64_t target) {
+  BlockCompiler* const next = inside(which);
+  if (flags_pending_ && (next == nullptr || !next->plan_.kills_flags)) save_flags(a_, layout_);
+  if (next == nullptr) {
+    store_dirty(dirty_);
+    link(which, target);
+    return;
+  }
+  if (next->unit_block_.inherits) {
+    next->loaded_at_start_ = loaded_;
+    next->dirty_at_start_ = dirty_;
+  }
+  require((dirty_ & ~next->dirty_at_start_) == 0, "a unit knows which registers it changes");
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((next->loaded_at_start_ & ~loaded_ & bit(g)) == 0) continue;
+    a_.mov(x86::gpq(unit_.host[g]), guest_register(g));
+  }
+  if (resting_ || next->number_ != number_ + 1) a_.jmp(next->start_);
 }
 
 void BlockCompiler::leave_at(uint64_t rip) {
@@ -298,6 +418,7 @@ void BlockCompiler::link(size_t which, uint64_t target) {
 
 /// To the address in RAX.
 void BlockCompiler::indirect() {
+  store_dirty(dirty_);
   const auto out = a_.newLabel();
   a_.mov(x86::ecx, x86::eax);
   a_.and_(x86::ecx, kTargetIndexMask);

@@ -1,12 +1,14 @@
-// BlockCompiler: one block's code in the making.
+// BlockCompiler: one block's code in the making, as a part of its unit.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "emu/cpu/jit/compiler.h"
 #include "emu/cpu/jit/emitter.h"
+#include "emu/cpu/jit/unit.h"
 
 namespace vitrine::emu::jit {
 
@@ -16,16 +18,22 @@ struct VectorRegisters {
   uint32_t usable = 0;  ///< kSseUsable, kAvxUsable, as far as is known
 };
 
+class BlockCompiler;
+using BlockCompilers = std::deque<BlockCompiler>;
+
 /// Guest registers are loaded into their host registers when first needed and stored when they have
-/// changed and somebody may look: before a handler, on the cold side of an access, at the end. The
-/// registers in memory are therefore exact at every boundary.
+/// changed and somebody may look: before a handler, on the cold side of an access, where the unit is
+/// left. The registers in memory are therefore exact at every boundary that anybody sees. Inside the
+/// unit a block with one predecessor goes on with what that left in the host; any other expects all
+/// shared registers there.
 class BlockCompiler {
  public:
-  BlockCompiler(x86::Assembler& a, const Surroundings& around, const Block& block, const Plan& plan,
-                const Code& code)
-      : a_(a), around_(around), layout_(around.layout), block_(block), plan_(plan), code_(code) {}
+  BlockCompiler(x86::Assembler& a, const Surroundings& around, const Unit& unit, size_t number,
+                BlockCompilers& all);
 
+  /// In the order of the unit; then the rest of each.
   void compile();
+  void compile_rest();
 
   struct LinkLabels {
     bool used = false;
@@ -47,6 +55,19 @@ class BlockCompiler {
     bool ends = false;
     VectorRegisters vectors_before;  ///< to store those that are dirty
     VectorRegisters vectors_after;   ///< to load again
+  };
+  /// Where the limit comes too near to go round: the handlers do the block.
+  struct Turn {
+    asmjit::Label from;
+    uint32_t dirty = 0;
+  };
+  /// A way out of the block that is not the one straight ahead.
+  struct Way {
+    asmjit::Label from;
+    size_t which = 0;
+    uint64_t target = 0;
+    uint32_t loaded = 0, dirty = 0;
+    bool flags_pending = false;
   };
   /// A vector instruction in front of which nobody has made sure that the guest may use it.
   struct Guard {
@@ -97,8 +118,19 @@ class BlockCompiler {
   void need_flags();
   void flags_set();
   void store_dirty(uint32_t which);
+  void make_room();
+  void look_at_limit();
+  /// Time and what only this block has in the host; spoils no flag.
   void end_block();
+  /// On to the target; everything in its place, in the unit or outside.
+  void go(size_t which, uint64_t target);
+  bool goes_straight(size_t which) const;
+  BlockCompiler* inside(size_t which) const;
+  void put_back();
+  void branch(asmjit::InstId jcc, uint64_t target);
   void link(size_t which, uint64_t target);
+  void entry_from_outside();
+  void rest_by_handlers(uint32_t index);
   void leave_at(uint64_t rip);
   void indirect();
   void check_canonical();
@@ -108,22 +140,32 @@ class BlockCompiler {
   x86::Assembler& a_;
   const Surroundings& around_;
   const Layout& layout_;
+  const Unit& unit_;
+  const UnitBlock& unit_block_;
+  const size_t number_;
+  BlockCompilers& all_;
   const Block& block_;
   const Plan& plan_;
   const Code& code_;
+  asmjit::Label start_;  ///< where the unit comes in
+  uint32_t loaded_at_start_ = 0, dirty_at_start_ = 0;
 
   uint32_t index_ = 0;
   uint64_t next_rip_ = 0;
   uint32_t loaded_ = 0;
   uint32_t dirty_ = 0;
   uint32_t dirty_before_ = 0;
-  bool host_flags_ = false;  ///< the host's flags are the guest's
+  bool host_flags_ = false;     ///< the host's flags are the guest's
+  bool flags_pending_ = false;  ///< and nobody has saved them
   bool ended_ = false;
+  bool resting_ = false;  ///< nothing straight ahead any more
   Cold* cold_ = nullptr;
   std::vector<Cold> colds_;
   VectorRegisters vectors_;
   VectorRegisters vectors_before_;
   std::vector<Guard> guards_;
+  std::vector<Way> ways_;
+  std::vector<Turn> turns_;
 };
 
 }  // namespace vitrine::emu::jit

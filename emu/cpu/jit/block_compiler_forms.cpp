@@ -196,7 +196,7 @@ void BlockCompiler::shift(const Insn& insn, const Form& f) {
   } else {
     a_.emit(id, access(insn, f.width, true), asmjit::Imm(count));
   }
-  host_flags_ = false;
+  host_flags_ = flags_pending_ = false;
   if (plan_.dead[index_]) return;
   a_.lahf();
   a_.seto(x86::al);
@@ -228,7 +228,7 @@ void BlockCompiler::multiply(const Insn& insn, const Form& f) {
     target = change(guest, w, w != 2);
     a_.imul(target, at, immediate(insn, w));
   }
-  host_flags_ = false;
+  host_flags_ = flags_pending_ = false;
   if (plan_.dead[index_]) return;
   a_.seto(x86::cl);
   a_.test(target, target);
@@ -296,21 +296,39 @@ void BlockCompiler::check_canonical() {
   a_.jne(cold_->from);
 }
 
+/// When the condition holds, on to the target; behind the block otherwise.
+void BlockCompiler::branch(asmjit::InstId jcc, uint64_t target) {
+  BlockCompiler* const next = inside(1);
+  if (next == nullptr && inside(0) == nullptr) {
+    if (flags_pending_) save_flags(a_, layout_);
+    flags_pending_ = false;
+    store_dirty(dirty_);
+    dirty_ = 0;
+  }
+  if (next != nullptr && next->unit_block_.inherits) {
+    next->loaded_at_start_ = loaded_;
+    next->dirty_at_start_ = dirty_;
+  }
+  if (goes_straight(1)) {
+    a_.emit(jcc, next->start_);
+    return;
+  }
+  ways_.push_back({a_.newLabel(), 1, target, loaded_, dirty_, flags_pending_});
+  a_.emit(jcc, ways_.back().from);
+}
+
 void BlockCompiler::transfer(const Insn& insn, const Form& f) {
   const uint64_t near_target = next_rip_ + insn.imm;
   if (f.op == Op::jcc) {
-    const auto taken = a_.newLabel();
     end_block();
     need_flags();
-    a_.emit(kJcc[f.cc], taken);
-    link(0, next_rip_);
-    a_.bind(taken);
-    link(1, near_target);
+    branch(kJcc[f.cc], near_target);
+    go(0, next_rip_);
     return;
   }
   if (f.op == Op::jmp && f.shape == Shape::i) {
     end_block();
-    link(0, near_target);
+    go(0, near_target);
     return;
   }
   if (f.op == Op::ret) {
@@ -368,6 +386,7 @@ void BlockCompiler::transfer(const Insn& insn, const Form& f) {
     a_.lea(top, x86::ptr(top, -8));
     end_block();
     if (f.shape == Shape::i) {
+      store_dirty(dirty_);
       link(0, near_target);
       return;
     }

@@ -88,14 +88,7 @@ void BlockCompiler::guard_side(const Guard& guard) {
   a_.jne(guard.back);
   store_dirty(guard.dirty);
   store_vectors(guard.vectors);
-  a_.mov(x86::rsi, address(&code_));
-  a_.mov(x86::edx, guard.index);
-  a_.call(address(around_.thunks.interpret_rest));
-  a_.test(x86::eax, x86::eax);
-  a_.jne(address(around_.thunks.leave));
-  a_.lea(kClock, x86::ptr(kClock, static_cast<int32_t>(block_.prefix[block_.count])));
-  a_.lea(kRetired, x86::ptr(kRetired, static_cast<int32_t>(block_.count)));
-  leave_at(block_.gva.value + code_.offset[block_.count]);
+  rest_by_handlers(guard.index);
 }
 
 // --- Instructions ---

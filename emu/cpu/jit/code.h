@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "emu/arch/types.h"
+#include "emu/cpu/block.h"
 #include "emu/cpu/insn.h"
 #include "emu/cpu/state.h"
-
-namespace vitrine::emu {
-struct Block;
-}
 
 namespace vitrine::emu::jit {
 
@@ -28,8 +25,8 @@ struct Link {
   Code* to = nullptr;
 };
 
-/// Contexts that no processor is ever in: links that lead nowhere compare with kNoLink, and a
-/// processor that must leave compiled code at the end of its block is in kLeave.
+/// Contexts that no processor is ever in: links that lead nowhere compare with kNoLink, and kLeave is
+/// before the first.
 inline constexpr uint32_t kLeave = 0;
 inline constexpr uint32_t kNoLink = uint32_t{1} << 31;
 
@@ -37,7 +34,9 @@ inline constexpr uint32_t kNoLink = uint32_t{1} << 31;
 inline constexpr uint64_t kDeadCost = uint64_t{1} << 62;
 
 struct Code {
-  Block* block = nullptr;            ///< null once the block is invalid
+  Block* block = nullptr;            ///< null once a block of the unit is invalid
+  Code* next = nullptr;              ///< the unit's blocks, in a ring
+  uint64_t longest = 0;              ///< cycles that may pass until the limit is looked at again
   std::byte* cost = nullptr;         ///< writable address of the cycles that its entry compares
   const std::byte* entry = nullptr;  ///< looks at the limit first
   const std::byte* body = nullptr;
@@ -52,12 +51,17 @@ inline void unlink(Link& link) {
   std::memcpy(link.context, &kNoLink, sizeof(kNoLink));
 }
 
-/// The block's bytes were written, or the block cache was cleared: nobody enters the code again.
+/// A block's bytes were written, or the block cache was cleared: nobody enters its unit again.
 inline void retire(Code& code) {
-  std::memcpy(code.cost, &kDeadCost, sizeof(kDeadCost));
-  for (Link* link : code.incoming) unlink(*link);
-  code.incoming.clear();
-  code.block = nullptr;
+  Code* one = &code;
+  do {
+    std::memcpy(one->cost, &kDeadCost, sizeof(kDeadCost));
+    for (Link* link : one->incoming) unlink(*link);
+    one->incoming.clear();
+    if (one->block != nullptr) one->block->code = nullptr;
+    one->block = nullptr;
+    one = one->next;
+  } while (one != &code);
 }
 
 /// Why compiled code was left.

@@ -14,8 +14,8 @@ namespace vitrine::emu::jit {
 
 namespace {
 
-/// Bytes to leave free at the end: one block at its worst.
-constexpr uint64_t kLargestBlock = 64 * 1024;
+/// Bytes to leave free at the end: one unit at its worst.
+constexpr uint64_t kLargestUnit = 96 * 1024;
 
 class Strict final : public asmjit::ErrorHandler {
  public:
@@ -106,30 +106,39 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Inter
   return size;
 }
 
-uint64_t compile_block(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
-                       const Block& block, const Plan& plan, Code& code) {
+uint64_t compile_unit(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
+                      const Unit& unit) {
   at = (at + 15) & ~uint64_t{15};
-  if (at + kLargestBlock > memory.size()) return 0;
+  if (at + kLargestUnit > memory.size()) return 0;
   Strict strict;
   asmjit::CodeHolder holder;
   start(holder, memory, at, strict);
   x86::Assembler a(&holder);
-  BlockCompiler compiler(a, around, block, plan, code);
-  compiler.compile();
+  BlockCompilers compilers;
+  for (size_t i = 0; i < unit.blocks.size(); ++i) {
+    compilers.emplace_back(a, around, unit, i, compilers);
+  }
+  for (BlockCompiler& compiler : compilers) compiler.compile();
+  for (BlockCompiler& compiler : compilers) compiler.compile_rest();
   const uint64_t size = place(holder, memory, at);
-  require(size <= kLargestBlock, "a block's code has a bound");
+  require(size <= kLargestUnit, "a unit's code has a bound");
 
   const std::byte* const base = memory.executable() + at;
   const auto where = [&](const asmjit::Label& label) { return base + holder.labelOffset(label); };
-  code.cost = memory.writable(where(compiler.cost));
-  code.entry = where(compiler.entry);
-  code.body = where(compiler.body);
-  for (size_t i = 0; i < code.links.size(); ++i) {
-    const auto& labels = compiler.links[i];
-    if (!labels.used) continue;
-    code.links[i].target = labels.target;
-    code.links[i].context = memory.writable(where(labels.compare_end)) - 4;
-    code.links[i].jump = memory.writable(where(labels.jump_end)) - 4;
+  for (size_t i = 0; i < unit.blocks.size(); ++i) {
+    const BlockCompiler& compiler = compilers[i];
+    Code& code = *unit.blocks[i].code;
+    code.longest = unit.blocks[i].longest;
+    code.cost = memory.writable(where(compiler.cost));
+    code.entry = where(compiler.entry);
+    code.body = where(compiler.body);
+    for (size_t which = 0; which < code.links.size(); ++which) {
+      const auto& labels = compiler.links[which];
+      if (!labels.used) continue;
+      code.links[which].target = labels.target;
+      code.links[which].context = memory.writable(where(labels.compare_end)) - 4;
+      code.links[which].jump = memory.writable(where(labels.jump_end)) - 4;
+    }
   }
   return at + size;
 }

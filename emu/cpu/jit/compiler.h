@@ -1,13 +1,11 @@
-// The compiler: makes x86-64 code of a planned block.
+// The compiler: makes x86-64 code of a unit of planned blocks.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "emu/cpu/block.h"
-#include "emu/cpu/jit/code.h"
 #include "emu/cpu/jit/layout.h"
-#include "emu/cpu/jit/plan.h"
+#include "emu/cpu/jit/unit.h"
 #include "emu/host/code_memory.h"
 
 namespace vitrine::emu::jit {
@@ -35,9 +33,9 @@ struct Interpreters {
 uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Interpreters& calls,
                      Thunks& thunks);
 
-/// Emits `block` at `at` bytes into `memory` and fills `code`. Answers the bytes used, 0 when there is
-/// no room.
-uint64_t compile_block(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
-                       const Block& block, const Plan& plan, Code& code);
+/// Emits the unit at `at` bytes into `memory` and fills the codes of its blocks. Answers the bytes used,
+/// 0 when there is no room.
+uint64_t compile_unit(host::CodeMemory& memory, uint64_t at, const Surroundings& around,
+                      const Unit& unit);
 
 }  // namespace vitrine::emu::jit

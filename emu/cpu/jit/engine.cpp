@@ -5,7 +5,7 @@
 
 #include "emu/arch/require.h"
 #include "emu/cpu/jit/compiler.h"
-#include "emu/cpu/jit/plan.h"
+#include "emu/cpu/jit/unit.h"
 
 namespace vitrine::emu::jit {
 
@@ -59,14 +59,10 @@ Engine::Engine(const Cpu& cpu, uint64_t cache_bytes)
   used_ = thunks_end_;
 }
 
-/// Called by compiled code: the instruction by its handler, as Cpu::execute does it. 0 when compiled
-/// code may go on behind it.
-uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
-  Block& block = *code->block;
+/// One instruction by its handler, as Cpu::execute does it. Exit::boundary when the block goes on.
+uint32_t Engine::handle(Cpu* cpu, Block& block, const Code* code, uint32_t index) {
   const Insn& insn = block.insns[index];
   Frame& frame = cpu->jit_frame_;
-  const bool ends = (insn.flags & insn_flag::ends_block) != 0;
-  const uint64_t translations = cpu->mmu.incarnation();
   cpu->running_ = &block;
   cpu->start_index_ = 0;
   cpu->current_ = &insn;
@@ -79,35 +75,52 @@ uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
   if (flow == Flow::again) flow = cpu->repeat_string(insn);
   cpu->running_ = nullptr;
   frame.flags = pack_flags(cpu->state.flags.arithmetic());
-  if (flow == Flow::next && !cpu->cut_ && !ends) {
-    const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
-                      cpu->mmu.incarnation() == translations && cpu->deadline_.value >= frame.limit;
-    if (!calm) frame.context = kLeave;
-    return static_cast<uint32_t>(Exit::boundary);
-  }
+  const bool ends = (insn.flags & insn_flag::ends_block) != 0;
+  if (flow == Flow::next && !cpu->cut_ && !ends) return static_cast<uint32_t>(Exit::boundary);
   frame.block = &block;
   frame.done = flow == Flow::next ? index + 1 : index;
   frame.flow = flow;
   return static_cast<uint32_t>(Exit::inside);
 }
 
-/// The block from there to its end, where vector instructions must be done by their handlers.
-uint32_t Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
-  const uint32_t count = code->block->count;
-  uint32_t exit = static_cast<uint32_t>(Exit::boundary);
-  while (index < count && exit == static_cast<uint32_t>(Exit::boundary)) {
-    exit = interpret(cpu, code, index++);
+uint32_t Engine::handle_rest(Cpu* cpu, Block& block, const Code* code, uint32_t index) {
+  for (; index < block.count; ++index) {
+    const uint32_t exit = handle(cpu, block, code, index);
+    if (exit != static_cast<uint32_t>(Exit::boundary)) return exit;
   }
-  return exit;
+  Frame& frame = cpu->jit_frame_;
+  frame.block = &block;
+  frame.done = block.count;
+  frame.flow = Flow::next;
+  return static_cast<uint32_t>(Exit::inside);
+}
+
+/// Called by compiled code for an instruction that it does not do itself. Exit::boundary when it may go
+/// on behind it; what must be looked at before the next block is looked at where this one ends.
+uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
+  Block& block = *code->block;
+  const uint64_t translations = cpu->mmu.incarnation();
+  const uint32_t exit = handle(cpu, block, code, index);
+  if (exit != static_cast<uint32_t>(Exit::boundary)) return exit;
+  const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
+                    cpu->mmu.incarnation() == translations && code->block != nullptr &&
+                    cpu->deadline_.value >= cpu->jit_frame_.limit;
+  return calm ? exit : handle_rest(cpu, block, code, index + 1);
+}
+
+/// The block from there to its end.
+uint32_t Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
+  return handle_rest(cpu, *code->block, code, index);
 }
 
 bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
   Code* code = block.code;
   if (code == nullptr) {
     if (++block.heat < kHot) return false;
-    code = compile(block);
+    code = compile(cpu, block);
     if (code == nullptr) return false;
   }
+  if (cpu.state.clock.value + code->longest >= limit.value) return false;
   Link* const pending = std::exchange(pending_, nullptr);  // compile() may have dropped it
   Frame& frame = cpu.jit_frame_;
   frame.limit = std::min(limit.value, kHighestLimit);
@@ -142,26 +155,42 @@ bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
   return true;
 }
 
-Code* Engine::compile(Block& block) {
-  Surroundings around{layout_, thunks_, targets_.data()};
-  const Plan plan = make_plan(block, forms_);
+Code* Engine::compile(Cpu& cpu, Block& head) {
+  const auto find = [&](Gva gva) -> Block* {
+    if (((gva.value ^ head.gva.value) & ~kPageMask) != 0) return nullptr;
+    const Hpa hpa{(head.hpa.value & ~kPageMask) | (gva.value & kPageMask)};
+    Block* const block = cpu.blocks_.find(hpa, gva, head.mode);
+    return block != nullptr && block->code == nullptr && block->heat >= kWarm ? block : nullptr;
+  };
+  const Surroundings around{layout_, thunks_, targets_.data()};
+  Unit unit = make_unit(head, forms_, find);
   for (int attempt = 0; attempt < 2; ++attempt) {
-    Code& code = codes_.emplace_back();
-    code.block = &block;
-    for (uint32_t k = 0; k < block.count; ++k) {
-      code.offset[k + 1] = static_cast<uint16_t>(code.offset[k] + block.insns[k].length);
-    }
-    const uint64_t used = compile_block(memory_, used_, around, block, plan, code);
+    const size_t before = codes_.size();
+    add_codes(unit);
+    const uint64_t used = compile_unit(memory_, used_, around, unit);
     if (used != 0) {
       used_ = used;
-      block.code = &code;
-      ++compiled_;
-      return &code;
+      for (const UnitBlock& b : unit.blocks) b.block->code = b.code;
+      compiled_ += unit.blocks.size();
+      return head.code;
     }
-    codes_.pop_back();
+    codes_.resize(before);
     flush();
   }
   return nullptr;
+}
+
+void Engine::add_codes(Unit& unit) {
+  for (UnitBlock& b : unit.blocks) {
+    Code& code = codes_.emplace_back();
+    code.block = b.block;
+    for (uint32_t k = 0; k < b.block->count; ++k) {
+      code.offset[k + 1] = static_cast<uint16_t>(code.offset[k] + b.block->insns[k].length);
+    }
+    b.code = &code;
+  }
+  const size_t count = unit.blocks.size();
+  for (size_t i = 0; i < count; ++i) unit.blocks[i].code->next = unit.blocks[(i + 1) % count].code;
 }
 
 /// Room for all by forgetting all; nobody is inside compiled code.

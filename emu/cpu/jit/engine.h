@@ -12,6 +12,7 @@
 #include "emu/cpu/jit/code.h"
 #include "emu/cpu/jit/forms.h"
 #include "emu/cpu/jit/layout.h"
+#include "emu/cpu/jit/unit.h"
 #include "emu/host/code_memory.h"
 
 namespace vitrine::emu::jit {
@@ -36,6 +37,8 @@ class Engine {
 
   /// Blocks become code when they have been run so often.
   static constexpr uint32_t kHot = 16;
+  /// And join the unit of another block that has become code.
+  static constexpr uint32_t kWarm = 4;
   static constexpr size_t kTargets = 4096;
   static constexpr size_t kContexts = 64;
 
@@ -52,10 +55,13 @@ class Engine {
     uint32_t number = kLeave;
   };
 
-  Code* compile(Block& block);
+  Code* compile(Cpu& cpu, Block& head);
+  void add_codes(Unit& unit);
   void flush();
   uint32_t context_of(const Cpu& cpu);
   void connect(Link& link, Code& code, uint32_t context);
+  static uint32_t handle(Cpu* cpu, Block& block, const Code* code, uint32_t index);
+  static uint32_t handle_rest(Cpu* cpu, Block& block, const Code* code, uint32_t index);
   static uint32_t interpret(Cpu* cpu, const Code* code, uint32_t index);
   static uint32_t interpret_rest(Cpu* cpu, const Code* code, uint32_t index);
 

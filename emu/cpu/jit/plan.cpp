@@ -2,6 +2,7 @@
 #include "emu/cpu/jit/plan.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "emu/cpu/state.h"
 
@@ -87,6 +88,41 @@ bool for_registers(const Insn& insn, const Form& f, Visit visit) {
   return whole;
 }
 
+/// Whether a native form changes its first operand, where that is a register.
+bool writes_operand(const Form& f) {
+  if (f.op == Op::cmp || f.op == Op::test || f.op == Op::push || is_transfer(f.op)) return false;
+  switch (f.shape) {
+    case Shape::r:
+    case Shape::rr:
+    case Shape::ri:
+    case Shape::rm:
+    case Shape::rri:
+    case Shape::rmi:
+    case Shape::rc: return true;
+    default: return false;
+  }
+}
+
+uint16_t written_by(const Insn& insn, const Form& f) {
+  const auto bit = [](unsigned guest) { return static_cast<uint16_t>(1u << guest); };
+  uint16_t written = 0;
+  if (f.op == Op::vector) {
+    const size_t general = vector_general_operand(insn, *f.vector);
+    return general < insn.op.size() ? bit(insn.op[general] >> 3) : written;
+  }
+  if (writes_operand(f)) written = bit(insn.op[0] >> 3);
+  switch (f.op) {
+    case Op::push:
+    case Op::pop:
+    case Op::call:
+    case Op::ret: written |= bit(arch::rsp); break;
+    case Op::cbw: written |= bit(arch::rax); break;
+    case Op::cwd: written |= bit(arch::rdx); break;
+    default: break;
+  }
+  return written;
+}
+
 bool has_memory_operand(const Form& f) {
   return f.op == Op::lea || (touches_memory(f) && f.op != Op::push && f.op != Op::pop &&
                              f.op != Op::ret && !(f.op == Op::call && f.shape != Shape::m));
@@ -108,7 +144,9 @@ bool native_form(const Insn& insn, const Form& f, uint64_t next_rip) {
 
 /// Instructions at which the flags must be where the interpreter finds them.
 bool looks(const Plan& plan, uint32_t k) {
-  return !plan.native[k] || touches_memory(plan.form[k]) || plan.form[k].op == Op::vector;
+  const Form& f = plan.form[k];
+  const bool indirect = f.op == Op::jmp && f.shape != Shape::i;
+  return !plan.native[k] || touches_memory(f) || f.op == Op::vector || indirect;
 }
 
 bool flags_seen(const Plan& plan, const Block& block, uint32_t k) {
@@ -117,11 +155,12 @@ bool flags_seen(const Plan& plan, const Block& block, uint32_t k) {
     const FlagEffect effect = flag_effect(plan.form[j]);
     if (effect != FlagEffect::none && effect != FlagEffect::reads) return false;
   }
-  return true;
+  return false;
 }
 
-bool flags_dead(const Plan& plan, const Block& block, uint32_t k) {
-  for (uint32_t j = k + 1; j < block.count; ++j) {
+/// Whether all flags are set from instruction k on before anybody sees them.
+bool flags_killed(const Plan& plan, const Block& block, uint32_t k) {
+  for (uint32_t j = k; j < block.count; ++j) {
     if (looks(plan, j)) return false;
     switch (flag_effect(plan.form[j])) {
       case FlagEffect::none: break;
@@ -137,10 +176,9 @@ bool flags_dead(const Plan& plan, const Block& block, uint32_t k) {
 
 }  // namespace
 
-Plan make_plan(const Block& block, const FormTable& forms) {
+Plan survey(const Block& block, const FormTable& forms) {
   Plan plan;
   plan.host.fill(kNoHost);
-  std::array<uint32_t, 16> uses{};
   uint64_t rip = block.gva.value;
   for (uint32_t k = 0; k < block.count; ++k) {
     const Insn& insn = block.insns[k];
@@ -148,15 +186,49 @@ Plan make_plan(const Block& block, const FormTable& forms) {
     plan.form[k] = forms.find(insn);
     plan.native[k] =
         native_form(insn, plan.form[k], rip) && for_registers(insn, plan.form[k], [](unsigned) {});
-    if (plan.native[k]) for_registers(insn, plan.form[k], [&](unsigned g) { ++uses[g]; });
+    if (!plan.native[k]) continue;
+    for_registers(insn, plan.form[k], [&](unsigned g) { ++plan.uses[g]; });
+    plan.written |= written_by(insn, plan.form[k]);
   }
+  return plan;
+}
 
+HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses) {
+  HostRegisters hosts;
+  hosts.fill(kNoHost);
+  std::array<uint16_t, 16> left = uses;
   for (const uint8_t host : kPool) {
-    const auto most = std::max_element(uses.begin(), uses.end());
+    const auto most = std::max_element(left.begin(), left.end());
     if (*most == 0) break;
-    plan.host[static_cast<size_t>(most - uses.begin())] = host;
+    hosts[static_cast<size_t>(most - left.begin())] = host;
     *most = 0;
   }
+  return hosts;
+}
+
+void finish_plan(Plan& plan, const Block& block, const HostRegisters& shared) {
+  const HostRegisters own = assign_hosts(plan.uses);  // as many as there is room for
+  uint32_t free = 0;
+  for (const uint8_t host : kPool) free |= uint32_t{1} << host;
+  for (size_t g = 0; g < 16; ++g) {
+    if (own[g] == kNoHost || shared[g] == kNoHost) continue;
+    plan.host[g] = shared[g];
+    free &= ~(uint32_t{1} << shared[g]);
+  }
+  for (size_t g = 0; g < 16; ++g) {
+    if (own[g] == kNoHost || shared[g] != kNoHost) continue;
+    // Places that nobody shares go first.
+    uint32_t idle = free;
+    for (const uint8_t host : shared) idle &= host == kNoHost ? ~uint32_t{0} : ~(uint32_t{1} << host);
+    const auto host = static_cast<uint8_t>(std::countr_zero(idle != 0 ? idle : free));
+    plan.host[g] = host;
+    free &= ~(uint32_t{1} << host);
+  }
+  for (size_t g = 0; g < 16; ++g) {
+    const bool kept = plan.uses[g] == 0 && shared[g] != kNoHost && (free >> shared[g] & 1) != 0;
+    if (kept) plan.host[g] = shared[g];
+  }
+
   for (uint32_t k = 0; k < block.count; ++k) {
     if (!plan.native[k]) continue;
     for_registers(block.insns[k], plan.form[k], [&](unsigned g) {
@@ -165,11 +237,11 @@ Plan make_plan(const Block& block, const FormTable& forms) {
   }
   // Backwards: what a later instruction needs decides whether an earlier one is native.
   for (uint32_t k = block.count; k-- > 0;) {
-    plan.dead[k] = flags_dead(plan, block, k);
+    plan.dead[k] = flags_killed(plan, block, k + 1);
     if (flag_effect(plan.form[k]) == FlagEffect::spoils && !plan.dead[k]) plan.native[k] = false;
   }
   for (uint32_t k = 0; k < block.count; ++k) plan.seen[k] = flags_seen(plan, block, k);
-  return plan;
+  plan.kills_flags = flags_killed(plan, block, 0);
 }
 
 }  // namespace vitrine::emu::jit

@@ -11,18 +11,33 @@ namespace vitrine::emu::jit {
 
 inline constexpr uint8_t kNoHost = 0xFF;
 
+/// Host register of each guest register, kNoHost for those that have none.
+using HostRegisters = std::array<uint8_t, 16>;
+
 struct Plan {
   std::array<Form, kMaxBlockInsns> form;
   std::array<bool, kMaxBlockInsns> native{};
-  /// Flags that the instruction sets are seen by an access that may fault, a handler, or the end.
+  /// Flags that the instruction sets are seen in the block, by an access that may fault or a handler.
   std::array<bool, kMaxBlockInsns> seen{};
-  /// Nothing at all reads them before they are all set again.
+  /// Nothing at all reads them before they are all set again in the block.
   std::array<bool, kMaxBlockInsns> dead{};
-  /// Host register of each guest register in this block, kNoHost for those that have none.
-  std::array<uint8_t, 16> host{};
+  /// The block sets all flags before anybody sees those it was entered with.
+  bool kills_flags = false;
+  /// Guest registers by how often native instructions need them, and those that these write.
+  std::array<uint16_t, 16> uses{};
+  uint16_t written = 0;
+  HostRegisters host{};
 };
 
-Plan make_plan(const Block& block, const FormTable& forms);
+/// What can be native, and which registers that takes.
+Plan survey(const Block& block, const FormTable& forms);
+
+/// Host registers for the guest registers that are used most.
+HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses);
+
+/// Completes a plan: the block's guest registers stay where `shared` has them, and others take the place
+/// of those that the block does not need.
+void finish_plan(Plan& plan, const Block& block, const HostRegisters& shared);
 
 constexpr bool touches_memory(const Form& f) {
   switch (f.op) {
