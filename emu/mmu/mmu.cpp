@@ -25,11 +25,7 @@ Mmu::Mmu(Bus& bus, AccessClock& clock, uint32_t processor)
 }
 
 void Mmu::Bank::clear() {
-  for (auto& table : data) {
-    for (size_t i = 0; i < table.size(); ++i) {
-      table[i] = Entry{.read_tag = empty_tag(i), .write_tag = empty_tag(i)};
-    }
-  }
+  for (Translations& table : data) table.clear();
   for (auto& table : fetch) table.fill(FetchEntry{});
 }
 
@@ -72,7 +68,7 @@ void Mmu::set_watch(bool on) {
 
 void Mmu::select() {
   const size_t table = alignment_check_ || watch_ ? size_t{uncached} : class_of(ordinary_);
-  data_ = bank_->data[table].data();
+  data_ = &bank_->data[table];
   fetch_ = bank_->fetch[ordinary_.user ? 0 : 1].data();
 }
 
@@ -95,11 +91,7 @@ void Mmu::drop_writes(uint64_t ram_page_offset) {
   const auto page = reinterpret_cast<uint64_t>(bus_.memory().host(ram_page_offset));
   for (const auto& bank : banks_) {
     if (!bank->valid) continue;
-    for (auto& table : bank->data) {
-      for (size_t i = 0; i < table.size(); ++i) {
-        if (table[i].addend + table[i].write_tag == page) table[i].write_tag = empty_tag(i);
-      }
-    }
+    for (Translations& table : bank->data) table.drop_writes(page);
   }
 }
 
@@ -127,11 +119,12 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
 
   const uint64_t page_offset = (range.ram_offset + (t->hpa - range.start)) & ~kPageMask;
   Memory& memory = bus_.memory();
-  Entry& e = bank_->data[class_of(request)][index(gva)];
+  const size_t slot = Translations::index(gva);
+  Translations::Entry& e = bank_->data[class_of(request)].entries[slot];
   const uint64_t tag = gva.value & ~kPageMask;
   const uint64_t addend = reinterpret_cast<uint64_t>(memory.host(page_offset)) - tag;
   if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) {
-    e = Entry{.write_tag = empty_tag(index(gva))};
+    e = {0, Translations::empty_tag(slot), 0};
   }
   e.addend = addend;
   e.read_tag = tag;
@@ -147,7 +140,7 @@ Result<Hpa, Fault> Mmu::translate_fetch_slow(Gva gva) {
   const AccessRequest request{.fetch = true, .user = ordinary_.user};
   const auto hpa = translate(gva, request);
   if (!hpa) return hpa;
-  FetchEntry& e = fetch_[(gva.value >> 12) & (kEntries - 1)];
+  FetchEntry& e = fetch_[(gva.value >> 12) & (Translations::kEntries - 1)];
   e.tag = gva.value & ~kPageMask;
   e.page = *hpa & ~kPageMask;
   return hpa;

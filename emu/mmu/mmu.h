@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "emu/mmu/translations.h"
 #include "emu/mmu/walk.h"
 
 namespace vitrine::emu {
@@ -83,21 +84,21 @@ class Mmu {
   /// for any other.
   template <class T>
   bool read_cached(Gva gva, T& value) const {
-    const Entry& e = data_[index(gva)];
+    const Translations::Entry& e = data_->entries[Translations::index(gva)];
     if ((gva.value ^ e.read_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
     std::memcpy(&value, host(e, gva), sizeof(T));
     return true;
   }
   template <class T>
   bool write_cached(Gva gva, const T& value) {
-    const Entry& e = data_[index(gva)];
+    const Translations::Entry& e = data_->entries[Translations::index(gva)];
     if ((gva.value ^ e.write_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
     std::memcpy(host(e, gva), &value, sizeof(T));
     return true;
   }
   template <class T>
   bool modify_cached(Gva gva, T& value) {
-    const Entry& e = data_[index(gva)];
+    const Translations::Entry& e = data_->entries[Translations::index(gva)];
     if ((gva.value ^ e.write_tag) > kPageSize - sizeof(T)) [[unlikely]] return false;
     modify_host_ = host(e, gva);
     std::memcpy(&value, modify_host_, sizeof(T));
@@ -133,7 +134,7 @@ class Mmu {
 
   /// Where the instruction bytes at `gva` lie; sets A bits like any fetch.
   Result<Hpa, Fault> translate_fetch(Gva gva) {
-    const FetchEntry& e = fetch_[(gva.value >> 12) & (kEntries - 1)];
+    const FetchEntry& e = fetch_[(gva.value >> 12) & (Translations::kEntries - 1)];
     if ((gva.value & ~kPageMask) == e.tag) [[likely]] return e.page + (gva.value & kPageMask);
     return translate_fetch_slow(gva);
   }
@@ -157,13 +158,17 @@ class Mmu {
   /// Where the byte lies when an ordinary access to its page needs nothing but a cached translation, and
   /// the rest of the page behind it; else null.
   std::byte* cached(Gva gva, bool write) const {
-    const Entry& e = data_[index(gva)];
+    const Translations::Entry& e = data_->entries[Translations::index(gva)];
     const uint64_t tag = write ? e.write_tag : e.read_tag;
     return (gva.value ^ tag) < kPageSize ? host(e, gva) : nullptr;
   }
   /// For compiled code, which looks into them itself: where the pointer to the cached translations of
   /// ordinary accesses is.
   const void* ordinary_translations() const { return &data_; }
+  /// To be called when compiled code is left: makes anew the range that it has missed too often.
+  void widen_range() {
+    if (data_->patience < 0) [[unlikely]] data_->widen();
+  }
   /// Changes when what is known of the current context is forgotten; no two contexts share one.
   uint64_t incarnation() const { return bank_->incarnation; }
 
@@ -172,17 +177,8 @@ class Mmu {
   void drop_writes(uint64_t ram_page_offset);
 
  private:
-  static constexpr size_t kEntries = 512;
   static constexpr size_t kBanks = 16;
   static constexpr uint64_t kNoTag = ~uint64_t{0};  ///< of fetches: tags are whole pages
-  /// A page that belongs to another slot: no address that is looked up in this one matches it.
-  static constexpr uint64_t empty_tag(size_t slot) { return (uint64_t{slot} ^ 1) * kPageSize; }
-
-  struct Entry {
-    uint64_t read_tag = 0;
-    uint64_t write_tag = 0;
-    uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
-  };
   struct FetchEntry {
     uint64_t tag = kNoTag;
     Hpa page;
@@ -194,13 +190,12 @@ class Mmu {
     uint64_t incarnation = 0;
     bool valid = false;
     uint64_t last_used = 0;
-    std::array<std::array<Entry, kEntries>, kClasses> data;
-    std::array<std::array<FetchEntry, kEntries>, 2> fetch;
+    std::array<Translations, kClasses> data;
+    std::array<std::array<FetchEntry, Translations::kEntries>, 2> fetch;
     void clear();
   };
 
-  static size_t index(Gva gva) { return (gva.value >> 12) & (kEntries - 1); }
-  static std::byte* host(const Entry& e, Gva gva) {
+  static std::byte* host(const Translations::Entry& e, Gva gva) {
     return reinterpret_cast<std::byte*>(e.addend + gva.value);
   }
 
@@ -243,7 +238,7 @@ class Mmu {
   AccessRequest ordinary_{};
   bool alignment_check_ = false;
   bool watch_ = false;
-  Entry* data_ = nullptr;
+  Translations* data_ = nullptr;
   FetchEntry* fetch_ = nullptr;
   std::vector<std::unique_ptr<Bank>> banks_;
   Bank* bank_ = nullptr;

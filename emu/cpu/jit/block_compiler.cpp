@@ -7,8 +7,8 @@ namespace vitrine::emu::jit {
 
 namespace {
 
-/// Bytes of a cached translation, and where its parts are (Mmu::Entry).
-constexpr int32_t kReadTag = 0, kWriteTag = 8, kAddend = 16;
+constexpr int32_t kEntries = offsetof(Translations, entries);
+static_assert(sizeof(Translations::Entry) == 24 && Translations::kEntries == 512);
 constexpr uint32_t kTargetIndexMask = 4095;
 
 constexpr uint32_t bit(unsigned guest) { return uint32_t{1} << guest; }
@@ -80,6 +80,7 @@ void BlockCompiler::compile_rest() {
     flags_pending_ = way.flags_pending;
     go(way.which, way.target);
   }
+  for (const Miss& miss : misses_) miss_side(miss);
   for (const Cold& cold : colds_) cold_side(cold);
   for (const Guard& guard : guards_) guard_side(guard);
   for (const Turn& turn : turns_) {
@@ -226,8 +227,7 @@ x86::Mem BlockCompiler::operand_address(const Insn& insn) {
   if (has_base && has_index) return x86::ptr(base, index, insn.scale, insn.disp);
   if (has_base) return x86::ptr(base, insn.disp);
   if (has_index) {
-    a_.mov(x86::rax, asmjit::Imm(int64_t{insn.disp}));
-    return x86::ptr(x86::rax, index, insn.scale);
+    return x86::ptr(static_cast<uint64_t>(int64_t{insn.disp}), index, insn.scale);
   }
   const uint64_t fixed =
       (insn.base == kRipRegister ? next_rip_ : 0) + static_cast<uint64_t>(int64_t{insn.disp});
@@ -244,7 +244,9 @@ void BlockCompiler::linear_address(const Insn& insn) {
   }
 }
 
-x86::Mem BlockCompiler::probe(unsigned bytes, bool write) {
+x86::Mem BlockCompiler::probe(unsigned bytes, bool write, Translations::Kind kind) {
+  using Range = Translations::Range;
+  require(bytes <= Translations::kWidest, "ranges leave room for the widest access");
   colds_.push_back({});
   cold_ = &colds_.back();
   cold_->from = a_.newLabel();
@@ -252,24 +254,62 @@ x86::Mem BlockCompiler::probe(unsigned bytes, bool write) {
   cold_->index = index_;
   cold_->dirty = dirty_before_;
   cold_->vectors_before = vectors_before_;
-  // Index of the page, times the 24 bytes of an entry.
-  a_.mov(x86::ecx, x86::eax);
-  a_.shr(x86::ecx, 9);
-  a_.and_(x86::ecx, 0xFF8);
-  a_.lea(x86::ecx, x86::ptr(x86::rcx, x86::rcx, 1));
-  a_.add(x86::rcx, x86::qword_ptr(kState, layout_.translations));
+  const Miss& miss = misses_.emplace_back(
+      Miss{a_.newLabel(), a_.newLabel(), cold_->from, bytes, write, kind});
+  const auto range = static_cast<int32_t>(
+      (write ? offsetof(Translations, write) : offsetof(Translations, read)) + kind * sizeof(Range));
+  const auto part = [&](size_t offset) {
+    return x86::qword_ptr(x86::rcx, range + static_cast<int32_t>(offset));
+  };
+  a_.mov(x86::rcx, x86::qword_ptr(kState, layout_.translations));
   a_.mov(x86::rdx, x86::rax);
-  a_.xor_(x86::rdx, x86::qword_ptr(x86::rcx, write ? kWriteTag : kReadTag));
-  a_.cmp(x86::rdx, 4096 - static_cast<int32_t>(bytes));
-  a_.ja(cold_->from);
-  a_.mov(x86::rdx, x86::qword_ptr(x86::rcx, kAddend));
+  a_.sub(x86::rdx, part(offsetof(Range, start)));
+  a_.cmp(x86::rdx, part(offsetof(Range, size)));
+  a_.jae(miss.from);
+  a_.mov(x86::rdx, part(offsetof(Range, addend)));
+  a_.bind(miss.found);
   host_flags_ = false;
   return x86::Mem(x86::rax, x86::rdx, 0, 0, bytes);
 }
 
+/// Outside its range: the table of pages, as long as patience lasts.
+void BlockCompiler::miss_side(const Miss& miss) {
+  using Entry = Translations::Entry;
+  const auto field = [](size_t offset) {
+    return x86::qword_ptr(x86::rdx, kEntries + static_cast<int32_t>(offset));
+  };
+  const auto tired = a_.newLabel();
+  a_.bind(miss.from);
+  a_.sub(x86::dword_ptr(x86::rcx, offsetof(Translations, patience)), 1);
+  a_.js(tired);
+  // Index of the page, times the bytes of an entry.
+  a_.mov(x86::edx, x86::eax);
+  a_.shr(x86::edx, 9);
+  a_.and_(x86::edx, 0xFF8);
+  a_.lea(x86::edx, x86::ptr(x86::rdx, x86::rdx, 1));
+  a_.add(x86::rdx, x86::rcx);
+  a_.mov(x86::rcx, x86::rax);
+  a_.xor_(x86::rcx, field(miss.write ? offsetof(Entry, write_tag) : offsetof(Entry, read_tag)));
+  a_.cmp(x86::rcx, 4096 - static_cast<int32_t>(miss.bytes));
+  a_.ja(miss.cold);
+  a_.mov(x86::rdx, field(offsetof(Entry, addend)));
+  a_.jmp(miss.found);
+  a_.bind(tired);
+  const uint32_t wanted = miss.kind + (miss.write ? uint32_t{Translations::kKinds} : 0);
+  a_.mov(x86::dword_ptr(x86::rcx, offsetof(Translations, wanted)), wanted);
+  a_.mov(x86::qword_ptr(x86::rcx, offsetof(Translations, wanted_address)), x86::rax);
+  a_.jmp(miss.cold);
+}
+
+Translations::Kind BlockCompiler::kind_of(const Insn& insn) {
+  if (insn.segment == arch::fs || insn.segment == arch::gs) return Translations::segment;
+  if (insn.base == arch::rsp) return Translations::stack;
+  return insn.base < 16 ? Translations::based : Translations::fixed;
+}
+
 x86::Mem BlockCompiler::access(const Insn& insn, unsigned bytes, bool write) {
   linear_address(insn);
-  return probe(bytes, write);
+  return probe(bytes, write, kind_of(insn));
 }
 
 x86::Mem BlockCompiler::access_with_flags(const Insn& insn, unsigned bytes, bool write) {

@@ -9,6 +9,7 @@
 #include "emu/cpu/jit/compiler.h"
 #include "emu/cpu/jit/emitter.h"
 #include "emu/cpu/jit/unit.h"
+#include "emu/mmu/translations.h"
 
 namespace vitrine::emu::jit {
 
@@ -69,6 +70,13 @@ class BlockCompiler {
     uint32_t loaded = 0, dirty = 0;
     bool flags_pending = false;
   };
+  /// An access outside its range, whose page may be known all the same.
+  struct Miss {
+    asmjit::Label from, found, cold;
+    unsigned bytes = 0;
+    bool write = false;
+    Translations::Kind kind = Translations::based;
+  };
   /// A vector instruction in front of which nobody has made sure that the guest may use it.
   struct Guard {
     asmjit::Label from, back;
@@ -111,7 +119,8 @@ class BlockCompiler {
   void linear_address(const Insn& insn);
   x86::Mem operand_address(const Insn& insn);
   /// From the linear address in RAX: the host's address of so many bytes, or off to the cold side.
-  x86::Mem probe(unsigned bytes, bool write);
+  x86::Mem probe(unsigned bytes, bool write, Translations::Kind kind);
+  static Translations::Kind kind_of(const Insn& insn);
   x86::Mem access(const Insn& insn, unsigned bytes, bool write);
   /// The same, in RDX alone, with the guest's flags in the host.
   x86::Mem access_with_flags(const Insn& insn, unsigned bytes, bool write);
@@ -134,6 +143,7 @@ class BlockCompiler {
   void leave_at(uint64_t rip);
   void indirect();
   void check_canonical();
+  void miss_side(const Miss& miss);
   void cold_side(const Cold& cold);
   asmjit::Imm immediate(const Insn& insn, unsigned bytes) const;
 
@@ -163,6 +173,7 @@ class BlockCompiler {
   std::vector<Cold> colds_;
   VectorRegisters vectors_;
   VectorRegisters vectors_before_;
+  std::deque<Miss> misses_;
   std::vector<Guard> guards_;
   std::vector<Way> ways_;
   std::vector<Turn> turns_;

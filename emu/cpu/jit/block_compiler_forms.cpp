@@ -267,7 +267,7 @@ void BlockCompiler::stack(const Insn& insn, const Form& f) {
   const auto rsp = use(arch::rsp, 8);
   if (f.op == Op::pop) {
     a_.mov(x86::rax, rsp);
-    const x86::Mem at = probe(8, false);
+    const x86::Mem at = probe(8, false, Translations::stack);
     a_.mov(x86::rcx, at);
     const auto top = change(arch::rsp, 8, false);
     a_.lea(top, x86::ptr(top, 8));
@@ -277,7 +277,7 @@ void BlockCompiler::stack(const Insn& insn, const Form& f) {
   x86::Gp source;
   if (f.shape == Shape::r) source = use(guest_of(insn, 0), 8);
   a_.lea(x86::rax, x86::ptr(rsp, -8));
-  const x86::Mem at = probe(8, true);
+  const x86::Mem at = probe(8, true, Translations::stack);
   if (f.shape == Shape::r) {
     a_.mov(at, source);
   } else {
@@ -333,7 +333,7 @@ void BlockCompiler::transfer(const Insn& insn, const Form& f) {
   }
   if (f.op == Op::ret) {
     a_.mov(x86::rax, use(arch::rsp, 8));
-    const x86::Mem at = probe(8, false);
+    const x86::Mem at = probe(8, false, Translations::stack);
     a_.mov(x86::rax, at);
     check_canonical();
     const auto top = change(arch::rsp, 8, false);
@@ -369,7 +369,7 @@ void BlockCompiler::transfer(const Insn& insn, const Form& f) {
       load.ends = true;
       load.loaded = 0;
     }
-    const x86::Mem at = probe(8, true);
+    const x86::Mem at = probe(8, true, Translations::stack);
     if (f.shape == Shape::r) {
       a_.mov(x86::rcx, x86::rdx);
       a_.add(x86::rcx, x86::rax);

@@ -101,6 +101,7 @@ uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
   Block& block = *code->block;
   const uint64_t translations = cpu->mmu.incarnation();
   const uint32_t exit = handle(cpu, block, code, index);
+  cpu->mmu.widen_range();
   if (exit != static_cast<uint32_t>(Exit::boundary)) return exit;
   const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
                     cpu->mmu.incarnation() == translations && code->block != nullptr &&
