@@ -30,10 +30,17 @@ BlockCompiler::BlockCompiler(x86::Assembler& a, const Surroundings& around, cons
       block_(*unit_block_.block),
       plan_(unit_block_.plan),
       code_(*unit_block_.code),
-      start_(a.newLabel()) {
+      start_(a.newLabel()),
+      no_vectors_(a.newLabel()) {
   if (!unit_block_.joins) return;
   loaded_at_start_ = unit.shared;
   dirty_at_start_ = unit.written;
+  if (unit.vector_bytes == 0) return;
+  vectors_at_start_.usable = unit.vector_bytes == 16 ? kSseUsable : kAvxUsable;
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((unit.vectors & bit(g)) != 0) vectors_at_start_.loaded[g] = unit.vector_bytes;
+    if ((unit.vectors_written & bit(g)) != 0) vectors_at_start_.dirty[g] = unit.vector_bytes;
+  }
 }
 
 void BlockCompiler::compile() {
@@ -41,6 +48,7 @@ void BlockCompiler::compile() {
   a_.bind(start_);
   loaded_ = loaded_at_start_;
   dirty_ = dirty_at_start_;
+  vectors_ = vectors_at_start_;
   make_room();
   look_at_limit();
 
@@ -78,6 +86,7 @@ void BlockCompiler::compile_rest() {
     loaded_ = way.loaded;
     dirty_ = way.dirty;
     flags_pending_ = way.flags_pending;
+    vectors_ = way.vectors;
     go(way.which, way.target);
   }
   for (const Miss& miss : misses_) miss_side(miss);
@@ -86,8 +95,15 @@ void BlockCompiler::compile_rest() {
   for (const Turn& turn : turns_) {
     a_.bind(turn.from);
     store_dirty(turn.dirty);
+    store_vectors(turn.vectors);
     rest_by_handlers(0);
   }
+  if (vectors_at_start_.usable == 0) return;
+  a_.bind(no_vectors_);
+  a_.call(address(around_.thunks.use_vectors));
+  a_.test(x86::dword_ptr(kState, layout_.usable), static_cast<int32_t>(vectors_at_start_.usable));
+  a_.jne(body);
+  rest_by_handlers(0);
 }
 
 /// Looks at the limit, and loads what the block expects.
@@ -103,6 +119,13 @@ void BlockCompiler::entry_from_outside() {
   a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
   a_.jae(refused);
   a_.bind(body);
+  if (vectors_at_start_.usable != 0) {
+    a_.test(x86::dword_ptr(kState, layout_.usable), static_cast<int32_t>(vectors_at_start_.usable));
+    a_.je(no_vectors_);
+    for (unsigned g = 0; g < 16; ++g) {
+      if (vectors_at_start_.loaded[g] != 0) load_vector(g, vectors_at_start_.loaded[g]);
+    }
+  }
   for (unsigned g = 0; g < 16; ++g) {
     if ((loaded_at_start_ & bit(g)) == 0) continue;
     a_.mov(x86::gpq(unit_.host[g]), guest_register(g));
@@ -126,6 +149,7 @@ void BlockCompiler::look_at_limit() {
   Turn& turn = turns_.emplace_back();
   turn.from = a_.newLabel();
   turn.dirty = dirty_;
+  turn.vectors = vectors_;
   a_.lea(x86::rax, x86::ptr(kClock, static_cast<int32_t>(unit_block_.around)));
   a_.cmp(x86::rax, x86::qword_ptr(kState, layout_.limit));
   a_.jae(turn.from);
@@ -378,7 +402,10 @@ void BlockCompiler::rest_by_handlers(uint32_t index) {
 
 void BlockCompiler::end_block() {
   put_back();
-  store_vectors(vectors_);
+  if (unit_.vector_bytes == 0) {
+    store_vectors(vectors_);
+    vectors_ = {};
+  }
   a_.lea(kClock, x86::ptr(kClock, static_cast<int32_t>(block_.prefix[block_.count])));
   a_.lea(kRetired, x86::ptr(kRetired, static_cast<int32_t>(block_.count)));
   ended_ = true;
@@ -403,7 +430,20 @@ BlockCompiler* BlockCompiler::inside(size_t which) const {
 bool BlockCompiler::goes_straight(size_t which) const {
   const BlockCompiler* const next = inside(which);
   if (next == nullptr || (flags_pending_ && !next->plan_.kills_flags)) return false;
-  return next->unit_block_.inherits || (next->loaded_at_start_ & ~loaded_) == 0;
+  if (next->unit_block_.inherits) return true;
+  if ((next->loaded_at_start_ & ~loaded_) != 0) return false;
+  const VectorRegisters& wanted = next->vectors_at_start_;
+  for (size_t g = 0; g < 16; ++g) {
+    if (vectors_.loaded[g] < wanted.loaded[g]) return false;
+  }
+  return (wanted.usable & ~vectors_.usable) == 0;
+}
+
+void BlockCompiler::pass_on(BlockCompiler& next) const {
+  if (!next.unit_block_.inherits) return;
+  next.loaded_at_start_ = loaded_;
+  next.dirty_at_start_ = dirty_;
+  next.vectors_at_start_ = vectors_;
 }
 
 void BlockCompiler::go(size_t which, uint64_t target) {
@@ -411,17 +451,26 @@ void BlockCompiler::go(size_t which, uint64_t target) {
   if (flags_pending_ && (next == nullptr || !next->plan_.kills_flags)) save_flags(a_, layout_);
   if (next == nullptr) {
     store_dirty(dirty_);
+    store_vectors(vectors_);
     link(which, target);
     return;
   }
-  if (next->unit_block_.inherits) {
-    next->loaded_at_start_ = loaded_;
-    next->dirty_at_start_ = dirty_;
+  pass_on(*next);
+  const VectorRegisters& wanted = next->vectors_at_start_;
+  if ((wanted.usable & ~vectors_.usable) != 0) {
+    // As from outside, but for the limit.
+    store_dirty(dirty_);
+    store_vectors(vectors_);
+    a_.jmp(next->body);
+    return;
   }
   require((dirty_ & ~next->dirty_at_start_) == 0, "a unit knows which registers it changes");
   for (unsigned g = 0; g < 16; ++g) {
-    if ((next->loaded_at_start_ & ~loaded_ & bit(g)) == 0) continue;
-    a_.mov(x86::gpq(unit_.host[g]), guest_register(g));
+    if ((next->loaded_at_start_ & ~loaded_ & bit(g)) != 0) {
+      a_.mov(x86::gpq(unit_.host[g]), guest_register(g));
+    }
+    require(vectors_.dirty[g] <= wanted.dirty[g], "and which vector registers");
+    if (vectors_.loaded[g] < wanted.loaded[g]) load_vector(g, wanted.loaded[g]);
   }
   if (resting_ || next->number_ != number_ + 1) a_.jmp(next->start_);
 }
@@ -459,6 +508,7 @@ void BlockCompiler::link(size_t which, uint64_t target) {
 /// To the address in RAX.
 void BlockCompiler::indirect() {
   store_dirty(dirty_);
+  store_vectors(vectors_);
   const auto out = a_.newLabel();
   a_.mov(x86::ecx, x86::eax);
   a_.and_(x86::ecx, kTargetIndexMask);

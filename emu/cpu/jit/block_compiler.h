@@ -61,6 +61,7 @@ class BlockCompiler {
   struct Turn {
     asmjit::Label from;
     uint32_t dirty = 0;
+    VectorRegisters vectors;
   };
   /// A way out of the block that is not the one straight ahead.
   struct Way {
@@ -69,6 +70,7 @@ class BlockCompiler {
     uint64_t target = 0;
     uint32_t loaded = 0, dirty = 0;
     bool flags_pending = false;
+    VectorRegisters vectors;
   };
   /// An access outside its range, whose page may be known all the same.
   struct Miss {
@@ -108,6 +110,7 @@ class BlockCompiler {
   x86::Vec use_vector(unsigned guest, unsigned bytes);
   x86::Vec change_vector(unsigned guest, const VectorForm& v);
   void store_vector(unsigned guest, unsigned bytes);
+  void load_vector(unsigned guest, unsigned bytes);
   void store_vectors(const VectorRegisters& which);
   void load_vectors(const VectorRegisters& which);
 
@@ -140,6 +143,8 @@ class BlockCompiler {
   void link(size_t which, uint64_t target);
   void entry_from_outside();
   void rest_by_handlers(uint32_t index);
+  /// What the next block finds when it is gone to from here.
+  void pass_on(BlockCompiler& next) const;
   void leave_at(uint64_t rip);
   void indirect();
   void check_canonical();
@@ -159,6 +164,8 @@ class BlockCompiler {
   const Code& code_;
   asmjit::Label start_;  ///< where the unit comes in
   uint32_t loaded_at_start_ = 0, dirty_at_start_ = 0;
+  VectorRegisters vectors_at_start_;
+  asmjit::Label no_vectors_;  ///< entered where the guest may not use them, or nobody has made sure
 
   uint32_t index_ = 0;
   uint64_t next_rip_ = 0;

@@ -303,17 +303,16 @@ void BlockCompiler::branch(asmjit::InstId jcc, uint64_t target) {
     if (flags_pending_) save_flags(a_, layout_);
     flags_pending_ = false;
     store_dirty(dirty_);
+    store_vectors(vectors_);
     dirty_ = 0;
+    vectors_.dirty = {};
   }
-  if (next != nullptr && next->unit_block_.inherits) {
-    next->loaded_at_start_ = loaded_;
-    next->dirty_at_start_ = dirty_;
-  }
+  if (next != nullptr) pass_on(*next);
   if (goes_straight(1)) {
     a_.emit(jcc, next->start_);
     return;
   }
-  ways_.push_back({a_.newLabel(), 1, target, loaded_, dirty_, flags_pending_});
+  ways_.push_back({a_.newLabel(), 1, target, loaded_, dirty_, flags_pending_, vectors_});
   a_.emit(jcc, ways_.back().from);
 }
 
@@ -387,6 +386,7 @@ void BlockCompiler::transfer(const Insn& insn, const Form& f) {
     end_block();
     if (f.shape == Shape::i) {
       store_dirty(dirty_);
+      store_vectors(vectors_);
       link(0, near_target);
       return;
     }

@@ -24,6 +24,11 @@ void BlockCompiler::store_vector(unsigned guest, unsigned bytes) {
   a_.emit(Inst::kIdVmovups, x86::Mem(kState, at, bytes), register_of(guest, bytes));
 }
 
+void BlockCompiler::load_vector(unsigned guest, unsigned bytes) {
+  const int32_t at = layout_.vectors + static_cast<int32_t>(guest) * 32;
+  a_.emit(Inst::kIdVmovups, register_of(guest, bytes), x86::Mem(kState, at, bytes));
+}
+
 void BlockCompiler::store_vectors(const VectorRegisters& which) {
   for (unsigned g = 0; g < which.dirty.size(); ++g) {
     if (which.dirty[g] != 0) store_vector(g, which.dirty[g]);
@@ -36,9 +41,7 @@ void BlockCompiler::load_vectors(const VectorRegisters& which) {
   a_.call(address(around_.thunks.use_vectors));
   for (unsigned g = 0; g < which.loaded.size(); ++g) {
     const unsigned bytes = which.loaded[g];
-    if (bytes == 0) continue;
-    const int32_t at = layout_.vectors + static_cast<int32_t>(g) * 32;
-    a_.emit(Inst::kIdVmovups, register_of(g, bytes), x86::Mem(kState, at, bytes));
+    if (bytes != 0) load_vector(g, bytes);
   }
 }
 
@@ -46,8 +49,7 @@ x86::Vec BlockCompiler::use_vector(unsigned guest, unsigned bytes) {
   if (vectors_.loaded[guest] < bytes) {
     if (vectors_.dirty[guest] != 0) store_vector(guest, vectors_.dirty[guest]);
     vectors_.dirty[guest] = 0;
-    const int32_t at = layout_.vectors + static_cast<int32_t>(guest) * 32;
-    a_.emit(Inst::kIdVmovups, register_of(guest, bytes), x86::Mem(kState, at, bytes));
+    load_vector(guest, bytes);
     vectors_.loaded[guest] = static_cast<uint8_t>(bytes);
   }
   return register_of(guest, bytes);

@@ -123,6 +123,18 @@ uint16_t written_by(const Insn& insn, const Form& f) {
   return written;
 }
 
+/// At least those that the form names.
+void note_vectors(const Insn& insn, const VectorForm& v, Plan& plan) {
+  const size_t general = vector_general_operand(insn, v);
+  for (size_t i = 0; i < insn.op.size(); ++i) {
+    if (insn.op[i] >= 16 || i == general) continue;
+    const auto guest = static_cast<uint16_t>(1u << insn.op[i]);
+    plan.vectors |= guest;
+    if (i == 0) plan.vectors_written |= guest;
+  }
+  (v.legacy ? plan.legacy_vectors : plan.wide_vectors) = true;
+}
+
 bool has_memory_operand(const Form& f) {
   return f.op == Op::lea || (touches_memory(f) && f.op != Op::push && f.op != Op::pop &&
                              f.op != Op::ret && !(f.op == Op::call && f.shape != Shape::m));
@@ -189,6 +201,7 @@ Plan survey(const Block& block, const FormTable& forms) {
     if (!plan.native[k]) continue;
     for_registers(insn, plan.form[k], [&](unsigned g) { ++plan.uses[g]; });
     plan.written |= written_by(insn, plan.form[k]);
+    if (plan.form[k].op == Op::vector) note_vectors(insn, *plan.form[k].vector, plan);
   }
   return plan;
 }

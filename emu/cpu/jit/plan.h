@@ -27,6 +27,9 @@ struct Plan {
   std::array<uint16_t, 16> uses{};
   uint16_t written = 0;
   HostRegisters host{};
+  /// Guest vector registers likewise, and the kinds of encoding that use them.
+  uint16_t vectors = 0, vectors_written = 0;
+  bool legacy_vectors = false, wide_vectors = false;
 };
 
 /// What can be native, and which registers that takes.

@@ -77,6 +77,20 @@ void assign_registers(Unit& unit) {
   unit.written = written & unit.shared;
 }
 
+void assign_vectors(Unit& unit) {
+  bool legacy = false, wide = false;
+  for (const UnitBlock& b : unit.blocks) {
+    legacy |= b.plan.legacy_vectors;
+    wide |= b.plan.wide_vectors;
+  }
+  if (legacy == wide) return;
+  unit.vector_bytes = legacy ? 16 : 32;
+  for (const UnitBlock& b : unit.blocks) {
+    unit.vectors |= b.plan.vectors;
+    unit.vectors_written |= b.plan.vectors_written;
+  }
+}
+
 void connect_blocks(Unit& unit) {
   std::vector<uint32_t> ways(unit.blocks.size());
   std::vector<bool> backward(unit.blocks.size());
@@ -126,6 +140,7 @@ Unit make_unit(Block& head, const FormTable& forms, const FindBlock& find) {
   Unit unit;
   collect(unit, head, forms, find);
   assign_registers(unit);
+  assign_vectors(unit);
   for (UnitBlock& b : unit.blocks) finish_plan(b.plan, *b.block, unit.host);
   connect_blocks(unit);
   add_up(unit);

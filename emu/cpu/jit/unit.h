@@ -30,6 +30,10 @@ struct Unit {
   HostRegisters host{};  ///< places that all blocks share
   uint32_t shared = 0;   ///< guest registers that have one
   uint32_t written = 0;  ///< those among them that some block changes
+  /// Bytes of the vector registers that stay in the host likewise; 0 where the encodings differ in what
+  /// becomes of the upper halves, or there are none.
+  uint8_t vector_bytes = 0;
+  uint32_t vectors = 0, vectors_written = 0;
 };
 
 /// A block of the same page and mode that may be compiled now; null if there is none.
