@@ -23,6 +23,7 @@ nettle-dev          header      nettle/sha2.h
 packages_for_check="$packages_for_run"'
 catch2              header      catch2/catch.hpp
 libclang-rt-14-dev  clang-file  lib/linux/libclang_rt.fuzzer-*.a
+llvm-14             command     llvm-cov-14,llvm-cov
 '
 # Wanted for the window alone: without them everything else is built.
 packages_for_window='

@@ -23,7 +23,9 @@ if(VITRINE_SANITIZE)
 endif()
 
 if(VITRINE_FUZZ)
-  target_compile_options(vitrine_flags INTERFACE -fsanitize=fuzzer-no-link)
+  # The profile tells what was reached in terms of the source: libFuzzer's edges count the sanitizers' own branches.
+  target_compile_options(vitrine_flags INTERFACE -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(vitrine_flags INTERFACE -fprofile-instr-generate)
 endif()
 
 # Third-party libraries: each that is found becomes vitrine::NAME, and only its users need it. CMake's package files
@@ -122,7 +124,7 @@ endfunction()
 
 # vitrine_fuzz(NAME SOURCES files… [LINKS targets…] [COVERS files…]): a libFuzzer program with its seeds in
 # tests/fuzz/corpus/NAME. In the fuzz build it runs for VITRINE_FUZZ_SECONDS under the suite `fuzz`, and then names
-# how many edges of COVERS were reached; in every other build it runs the seeds once, under the suite `corpus`.
+# how much of COVERS was reached; in every other build it runs the seeds once, under the suite `corpus`.
 function(vitrine_fuzz name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;COVERS")
   set(corpus "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")

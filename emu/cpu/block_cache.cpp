@@ -65,13 +65,13 @@ void BlockCache::invalidate(Block& block) {
 
 void BlockCache::clear() {
   for (auto& block : blocks_) {
+    fast_[slot(block->hpa, block->gva, block->mode)] = nullptr;
     invalidate(*block);
     retired_.push_back(std::move(block));
   }
   blocks_.clear();
   by_hpa_.clear();
   by_page_.clear();
-  std::fill(fast_.begin(), fast_.end(), nullptr);
   ++generation_;
 }
 

@@ -20,18 +20,19 @@ size_t class_of(AccessRequest r) { return r.user ? 0 : r.smap_suspended ? 2 : 1;
 Mmu::Mmu(Bus& bus, AccessClock& clock, uint32_t processor)
     : bus_(bus), clock_(clock), processor_(processor), sink_(*this) {
   bus.memory().add_sink(sink_);
-  for (size_t i = 0; i < kBanks; ++i) banks_.push_back(std::make_unique<Bank>());
   set_context(PagingContext{});
 }
 
 void Mmu::Bank::clear() {
   for (Translations& table : data) table.clear();
-  for (auto& table : fetch) table.fill(FetchEntry{});
+  for (FetchTable& table : fetch) {
+    if (table.filled) table = FetchTable{};
+  }
 }
 
 void Mmu::set_context(const PagingContext& context) {
   context_ = context;
-  Bank* oldest = banks_.front().get();
+  Bank* oldest = nullptr;
   for (const auto& bank : banks_) {
     if (bank->valid && bank->context == context) {
       bank_ = bank.get();
@@ -39,8 +40,12 @@ void Mmu::set_context(const PagingContext& context) {
       select();
       return;
     }
-    const bool better = oldest->valid && (!bank->valid || bank->last_used < oldest->last_used);
+    const bool better = oldest == nullptr ||
+                        (oldest->valid && (!bank->valid || bank->last_used < oldest->last_used));
     if (better) oldest = bank.get();
+  }
+  if (banks_.size() < kBanks && (oldest == nullptr || oldest->valid)) {
+    oldest = banks_.emplace_back(std::make_unique<Bank>()).get();
   }
   bank_ = oldest;
   renew(*bank_);
@@ -69,7 +74,7 @@ void Mmu::set_watch(bool on) {
 void Mmu::select() {
   const size_t table = alignment_check_ || watch_ ? size_t{uncached} : class_of(ordinary_);
   data_ = &bank_->data[table];
-  fetch_ = bank_->fetch[ordinary_.user ? 0 : 1].data();
+  fetch_ = &bank_->fetch[ordinary_.user ? 0 : 1];
 }
 
 void Mmu::renew(Bank& bank) {
@@ -120,7 +125,7 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   const uint64_t page_offset = (range.ram_offset + (t->hpa - range.start)) & ~kPageMask;
   Memory& memory = bus_.memory();
   const size_t slot = Translations::index(gva);
-  Translations::Entry& e = bank_->data[class_of(request)].entries[slot];
+  Translations::Entry& e = bank_->data[class_of(request)].fill(gva);
   const uint64_t tag = gva.value & ~kPageMask;
   const uint64_t addend = reinterpret_cast<uint64_t>(memory.host(page_offset)) - tag;
   if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) {
@@ -140,7 +145,8 @@ Result<Hpa, Fault> Mmu::translate_fetch_slow(Gva gva) {
   const AccessRequest request{.fetch = true, .user = ordinary_.user};
   const auto hpa = translate(gva, request);
   if (!hpa) return hpa;
-  FetchEntry& e = fetch_[(gva.value >> 12) & (Translations::kEntries - 1)];
+  fetch_->filled = true;
+  FetchEntry& e = fetch_->entries[Translations::index(gva)];
   e.tag = gva.value & ~kPageMask;
   e.page = *hpa & ~kPageMask;
   return hpa;

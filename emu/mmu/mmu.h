@@ -134,7 +134,7 @@ class Mmu {
 
   /// Where the instruction bytes at `gva` lie; sets A bits like any fetch.
   Result<Hpa, Fault> translate_fetch(Gva gva) {
-    const FetchEntry& e = fetch_[(gva.value >> 12) & (Translations::kEntries - 1)];
+    const FetchEntry& e = fetch_->entries[Translations::index(gva)];
     if ((gva.value & ~kPageMask) == e.tag) [[likely]] return e.page + (gva.value & kPageMask);
     return translate_fetch_slow(gva);
   }
@@ -183,6 +183,10 @@ class Mmu {
     uint64_t tag = kNoTag;
     Hpa page;
   };
+  struct FetchTable {
+    bool filled = false;
+    std::array<FetchEntry, Translations::kEntries> entries{};
+  };
   /// user, supervisor, supervisor with SMAP suspended; and a class that never holds anything.
   enum Class : uint8_t { user, supervisor, supervisor_ac, uncached, kClasses };
   struct Bank {
@@ -191,7 +195,7 @@ class Mmu {
     bool valid = false;
     uint64_t last_used = 0;
     std::array<Translations, kClasses> data;
-    std::array<std::array<FetchEntry, Translations::kEntries>, 2> fetch;
+    std::array<FetchTable, 2> fetch;
     void clear();
   };
 
@@ -239,7 +243,7 @@ class Mmu {
   bool alignment_check_ = false;
   bool watch_ = false;
   Translations* data_ = nullptr;
-  FetchEntry* fetch_ = nullptr;
+  FetchTable* fetch_ = nullptr;
   std::vector<std::unique_ptr<Bank>> banks_;
   Bank* bank_ = nullptr;
   uint64_t use_counter_ = 0;

@@ -3,6 +3,18 @@
 
 namespace vitrine::emu {
 
+void Translations::forget() {
+  read.fill(Range{});
+  write.fill(Range{});
+  patience = kPatience;
+  size_t i = 0;
+  for (Entry& e : entries) {
+    e = {empty_tag(i), empty_tag(i), 0};
+    ++i;
+  }
+  filled = false;
+}
+
 void Translations::widen() {
   patience = kPatience;
   const bool writes = wanted >= kKinds;
@@ -30,6 +42,7 @@ void Translations::widen() {
 }
 
 void Translations::drop_writes(uint64_t host_page) {
+  if (!filled) return;
   for (size_t i = 0; i < kEntries; ++i) {
     Entry& e = entries[i];
     if (e.addend + e.write_tag == host_page) e.write_tag = empty_tag(i);

@@ -37,6 +37,7 @@ struct Translations {
   int32_t patience = kPatience;
   uint32_t wanted = 0;  ///< index in read, or kKinds and more: in write
   uint64_t wanted_address = 0;
+  bool filled = false;
   std::array<Entry, kEntries> entries;
 
   static constexpr int32_t kPatience = 200;
@@ -45,15 +46,19 @@ struct Translations {
   static constexpr uint64_t empty_tag(size_t slot) { return (uint64_t{slot} ^ 1) * kPageSize; }
   static size_t index(Gva gva) { return (gva.value >> 12) & (kEntries - 1); }
 
-  Translations() { clear(); }
+  Translations() { forget(); }
+  /// Costs nothing where nothing was looked up.
   void clear() {
-    read.fill(Range{});
-    write.fill(Range{});
-    patience = kPatience;
-    for (size_t i = 0; i < kEntries; ++i) entries[i] = {empty_tag(i), empty_tag(i), 0};
+    if (filled) forget();
+  }
+  /// The entry for this page, to be filled.
+  Entry& fill(Gva gva) {
+    filled = true;
+    return entries[index(gva)];
   }
   /// Makes the range that was missed last as wide as the cached pages around that address.
   void widen();
+  void forget();
   /// Forgets the right to write to the page that lies at this host address.
   void drop_writes(uint64_t host_page);
 };

@@ -17,16 +17,26 @@ fi
 runs=$(awk '$1 == "stat::number_of_executed_units:" { print $2 }' "$program.log")
 note="$name: $runs executions in $seconds s"
 
-# Edges reached, file by file, as libFuzzer counts them in what was built with its instrumentation.
+# Branches of the covered sources that all inputs together take either way. What calls itself llvm-cov without a version
+# serves as well.
+tool() { command -v "$1-14" || command -v "$1"; }
 if [ $# -gt 0 ]; then
-  edges=$("$program" -runs=0 -print_coverage=1 "$found" "$corpus" 2>&1 | awk -v wanted="$*" '
-    BEGIN { n = split(wanted, file, " ") }
-    /COVERED_FUNC:/ {
-      split($0, part, "edges: "); split(part[2], count, /[\/ ]/)
-      for (i = 1; i <= n; ++i) if (index($0, file[i])) { reached += count[1]; all += count[2] }
-    }
-    END { printf "%d/%d", reached, all }')
-  note="$note, edges of $* ${edges}"
-  if [ "${edges#*/}" -gt 0 ]; then note="$note ($((100 * ${edges%/*} / ${edges#*/})) %)"; fi
+  rm -f "$program.profraw"
+  LLVM_PROFILE_FILE=$program.profraw "$program" -runs=0 "$found" "$corpus" >/dev/null 2>&1 &&
+    "$(tool llvm-profdata)" merge -sparse "$program.profraw" -o "$program.profdata" &&
+    reached=$("$(tool llvm-cov)" report "$program" -instr-profile="$program.profdata" 2>/dev/null | awk -v wanted="$*" '
+      BEGIN { n = split(wanted, file, " ") }
+      {
+        for (i = 1; i <= n; ++i) if (index($1, file[i])) {
+          regions += $2; missed += $3; branches += $11; untaken += $12
+          break
+        }
+      }
+      END {
+        if (regions + branches == 0) exit 1
+        printf "%d/%d regions (%d %%), %d/%d branches (%d %%)", regions - missed, regions,
+               100 * (regions - missed) / regions, branches - untaken, branches, 100 * (branches - untaken) / branches
+      }') || { echo "$name: no coverage can be told"; exit 1; }
+  note="$note; of $* $reached"
 fi
 printf 'vitrine-note: %s\n' "$note"

@@ -1,8 +1,9 @@
-// Any bytes as code, in every mode: run in blocks, and one at a time with every cache dropped, they end alike.
+// Any bytes as code, in every mode: run in blocks, compiled, and one at a time without caches, they end alike.
 #include <array>
 #include <vector>
 
 #include "emu/arch/require.h"
+#include "emu/cpu/jit/engine.h"
 #include "emu/machine/snapshot.h"
 #include "tests/emu/cpu/system_rig.h"
 #include "tests/fuzz/input.h"
@@ -101,6 +102,17 @@ void run_in_blocks(SystemRig& rig, Cycle deadline) {
   rig.cpu.run({.deadline = deadline, .max_retired = rig.s().retired + kInstructions});
 }
 
+/// Every block becomes code before it runs; where there is no JIT, as run_in_blocks().
+void run_compiled(SystemRig& rig, Cycle deadline) {
+  constexpr uint64_t kCodeCache = uint64_t{1} << 20;
+  const auto engine = jit::Engine::create(rig.cpu, kCodeCache);
+  if (engine != nullptr) engine->set_heat(1, 1);
+  rig.cpu.set_engine(engine.get());
+  run_in_blocks(rig, deadline);
+  rig.cpu.set_engine(nullptr);
+  rig.blocks.clear();
+}
+
 void run_singly(SystemRig& rig, Cycle deadline) {
   const uint64_t last = rig.s().retired + kInstructions;
   for (;;) {
@@ -126,12 +138,15 @@ void compare(SystemRig& a, SystemRig& b) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  SystemRig blocks, singly;
+  SystemRig blocks, compiled, singly;
   prepare(blocks, Input(data, size));
+  prepare(compiled, Input(data, size));
   prepare(singly, Input(data, size));
   const Cycle deadline{blocks.s().clock.value + kCycles};
   run_in_blocks(blocks, deadline);
+  run_compiled(compiled, deadline);
   run_singly(singly, deadline);
   compare(blocks, singly);
+  compare(blocks, compiled);
   return 0;
 }

@@ -18,6 +18,12 @@ uint64_t pure_function(uint32_t (*f)(Cpu*, const Code*, uint32_t)) {
   return reinterpret_cast<uint64_t>(f);
 }
 
+/// The same for every engine of the process: it depends on the instruction table and the host alone.
+const FormTable& native_forms() {
+  static const FormTable table(can_compile_vectors());
+  return table;
+}
+
 int32_t distance(const void* from, const void* to) {
   return static_cast<int32_t>(static_cast<const std::byte*>(to) -
                               static_cast<const std::byte*>(from));
@@ -32,7 +38,7 @@ std::unique_ptr<Engine> Engine::create(const Cpu& cpu, uint64_t cache_bytes) {
 }
 
 Engine::Engine(const Cpu& cpu, uint64_t cache_bytes)
-    : forms_(can_compile_vectors()), memory_(cache_bytes), targets_(kTargets) {
+    : forms_(native_forms()), memory_(cache_bytes), targets_(kTargets) {
   const void* const regs = cpu.state.regs.data();
   const Frame& frame = cpu.jit_frame_;
   layout_.cpu = distance(regs, &cpu);
@@ -117,7 +123,7 @@ uint32_t Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
 bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
   Code* code = block.code;
   if (code == nullptr) {
-    if (++block.heat < kHot) return false;
+    if (++block.heat < hot_) return false;
     code = compile(cpu, block);
     if (code == nullptr) return false;
   }
@@ -161,7 +167,7 @@ Code* Engine::compile(Cpu& cpu, Block& head) {
     if (((gva.value ^ head.gva.value) & ~kPageMask) != 0) return nullptr;
     const Hpa hpa{(head.hpa.value & ~kPageMask) | (gva.value & kPageMask)};
     Block* const block = cpu.blocks_.find(hpa, gva, head.mode);
-    return block != nullptr && block->code == nullptr && block->heat >= kWarm ? block : nullptr;
+    return block != nullptr && block->code == nullptr && block->heat >= warm_ ? block : nullptr;
   };
   const Surroundings around{layout_, thunks_, targets_.data()};
   Unit unit = make_unit(head, forms_, find);

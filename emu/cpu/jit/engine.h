@@ -29,16 +29,18 @@ class Engine {
   /// may run.
   bool run(Cpu& cpu, Block& block, Cycle limit);
 
+  /// How often a block runs before it is compiled, and before it joins the unit of another; 1 or more.
+  void set_heat(uint32_t hot, uint32_t warm) {
+    hot_ = hot;
+    warm_ = warm;
+  }
+
   uint64_t blocks_compiled() const { return compiled_; }
   uint64_t flushes() const { return flushes_; }
 
  private:
   Engine(const Cpu& cpu, uint64_t cache_bytes);
 
-  /// Blocks become code when they have been run so often.
-  static constexpr uint32_t kHot = 16;
-  /// And join the unit of another block that has become code.
-  static constexpr uint32_t kWarm = 4;
   static constexpr size_t kTargets = 4096;
   static constexpr size_t kContexts = 64;
 
@@ -65,8 +67,9 @@ class Engine {
   static uint32_t interpret(Cpu* cpu, const Code* code, uint32_t index);
   static uint32_t interpret_rest(Cpu* cpu, const Code* code, uint32_t index);
 
+  uint32_t hot_ = 16, warm_ = 4;
   Layout layout_;
-  FormTable forms_;
+  const FormTable& forms_;
   host::CodeMemory memory_;
   uint64_t used_ = 0;
   uint64_t thunks_end_ = 0;

@@ -12,8 +12,7 @@ constexpr uint64_t kLost = Translations::kWidest - 1;
 
 struct Table : Translations {
   void page(uint64_t gva, uint64_t addend, bool writable = true) {
-    Entry& e = entries[index(Gva{gva})];
-    e = {gva, writable ? gva : empty_tag(index(Gva{gva})), addend};
+    fill(Gva{gva}) = {gva, writable ? gva : empty_tag(index(Gva{gva})), addend};
   }
   const Range& miss(uint64_t address, Kind kind, bool writes) {
     wanted = kind + (writes ? uint32_t{kKinds} : 0);
