@@ -324,8 +324,15 @@ std::string Machine::snapshot_error(std::span<const std::byte> snapshot) const {
 bool Machine::load(std::span<const std::byte> snapshot) {
   const OpenedSnapshot opened = open_snapshot(snapshot, description(config_));
   if (!opened.error.empty()) return false;
+  SaveVisitor kept;
+  visit(kept);
+  const std::vector<std::byte> before = kept.take();
   LoadVisitor in(opened.state);
   visit(in);
+  if (!in.ok()) {
+    LoadVisitor back(before);
+    visit(back);
+  }
   for (const auto& cpu : cpus_) {
     cpu->context_changed();
     cpu->mmu.drop_all();

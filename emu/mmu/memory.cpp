@@ -148,12 +148,20 @@ void Memory::visit(StateVisitor& v) {
     for (const uint64_t offset : touched_pages()) write(offset, zero);
     uint64_t count = 0;
     v.field("pages", count);
+    if (count > size_ / kPageSize) {
+      v.reject();
+      count = 0;
+    }
     for (uint64_t i = 0; i < count; ++i) {
       uint64_t offset = 0;
       std::array<std::byte, kPageSize> page;
       v.field("offset", offset);
       v.bytes("page", page);
-      if (offset % kPageSize == 0 && offset < size_) write(offset, page);
+      if (offset % kPageSize == 0 && offset < size_) {
+        write(offset, page);
+      } else {
+        v.reject();
+      }
     }
   } else {
     std::vector<uint64_t> pages = touched_pages();

@@ -3,7 +3,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <map>
+#include <string>
+
+#include "emu/machine/snapshot.h"
 
 using namespace vitrine::emu;
 
@@ -71,6 +76,46 @@ TEST_CASE("a snapshot restores the same hash, and one of another machine is refu
   CHECK(b.load(snapshot));
   CHECK(b.state_hash() == a.state_hash());
   CHECK_FALSE(b.load(std::span{snapshot}.first(snapshot.size() - 1)));
+}
+
+TEST_CASE("a state that is no machine's is refused with nothing changed, whatever its seal says",
+          "[machine]") {
+  Machine a(small());
+  const std::array<std::byte, 3> text = {std::byte{1}, std::byte{2}, std::byte{3}};
+  a.bus().write_block(Hpa{0x4321}, text);
+  const auto snapshot = a.save();
+  uint32_t name_size = 0;  // behind the magic and the version
+  std::memcpy(&name_size, snapshot.data() + 12, sizeof(name_size));
+  const auto name_bytes = std::span{snapshot}.subspan(32, name_size);
+  const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_size);
+  const auto state = std::span{snapshot}.subspan(32 + name_size);
+
+  Machine other(small());
+  other.cpu(0).state.regs[3] = 99;
+  const uint64_t untouched = other.state_hash();
+  const auto keeps = [&](std::span<const std::byte> forged) {
+    return !other.load(seal_snapshot(name, forged)) && other.state_hash() == untouched;
+  };
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, state.size() / 2, state.size() - 1}) {
+    CAPTURE(size);
+    CHECK(keeps(state.first(size)));
+  }
+  Machine same(small());
+  CHECK(same.load(seal_snapshot(name, state)));  // it is not the seal that is refused
+  std::vector<std::byte> longer(state.begin(), state.end());
+  longer.push_back(std::byte{0});
+  CHECK(keeps(longer));
+
+  // The number of pages, wherever it stands: as many as no memory has, and pages that are nowhere.
+  const auto page = std::search(state.begin(), state.end(), text.begin(), text.end());
+  REQUIRE(page != state.end());
+  const auto at = static_cast<size_t>(page - state.begin()) - 0x321 - 16;
+  for (const size_t field : {at, at + 8}) {
+    std::vector<std::byte> forged(state.begin(), state.end());
+    std::fill_n(forged.begin() + static_cast<ptrdiff_t>(field), 8, std::byte{0xFF});
+    CAPTURE(field);
+    CHECK(keeps(forged));
+  }
 }
 
 TEST_CASE("flipping one bit of any field changes the hash", "[machine]") {
