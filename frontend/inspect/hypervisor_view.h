@@ -1,6 +1,8 @@
 // HypervisorView: what the hypervisor's objects in guest memory say, read through its own layouts.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,6 +59,18 @@ struct VpName {
   uint64_t partition = 0;
   uint32_t index = 0;
 };
+
+/// Bytes of an object from `offset` on.
+struct Fields {
+  uint64_t offset = 0, size = 0;
+};
+/// What read_hypervisor() looks at, in the root object and in a partition. Locks, and what is a guest's
+/// own, are left out: they change all the time.
+inline constexpr std::array<Fields, 2> kRootFields = {
+    {{offsetof(hv::Hypervisor, first_partition),
+      offsetof(hv::Hypervisor, stale) - offsetof(hv::Hypervisor, first_partition)},
+     {offsetof(hv::Hypervisor, event_log), sizeof(hv::Hypervisor::event_log)}}};
+inline constexpr std::array<Fields, 1> kPartitionFields = {{{0, offsetof(hv::Partition, guest_os_id)}}};
 
 /// Reads the objects below the root object at `root`. Copies bytes; broken links end a walk. Empty
 /// while the hypervisor has not initialized them.

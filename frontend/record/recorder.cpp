@@ -2,6 +2,9 @@
 #include "frontend/record/recorder.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
 
 #include "emu/arch/exit_reasons.h"
 
@@ -33,7 +36,7 @@ Recorder::Recorder(emu::Machine& machine, const BootPlan& plan)
     const auto* const symbol = hv->symbols.named(kRootSymbol);
     if (symbol != nullptr && symbol->size == sizeof(hv::Hypervisor)) {
       root_object_ = emu::Hpa{symbol->address};
-      watch(symbol->address, sizeof(hv::Hypervisor));
+      watch(symbol->address, kRootFields);
     }
   }
 }
@@ -198,25 +201,32 @@ void Recorder::interrupt(const emu::Cpu& cpu, uint8_t vector, bool software) {
 
 // --- Objects ---
 
-void Recorder::watch(uint64_t address, uint64_t size) {
-  for (uint64_t line = address & ~(emu::kLineSize - 1); line < address + size;
-       line += emu::kLineSize) {
-    if (!watched_lines_.insert(line).second) continue;
-    const emu::BusRange& range = machine_.bus().find(emu::Hpa{line});
+void Recorder::watch(uint64_t address, std::span<const Fields> fields) {
+  for (const Fields& f : fields) {
+    const emu::BusRange& range = machine_.bus().find(emu::Hpa{address + f.offset});
     if (range.kind != emu::BusRange::Kind::ram) continue;
-    machine_.memory().mark_lines(range.ram_offset + (emu::Hpa{line} - range.start), 1,
-                                 emu::mark::watch);
+    const uint64_t start = range.ram_offset + (emu::Hpa{address + f.offset} - range.start);
+    if (!watched_.emplace(start, start + f.size).second) continue;
+    for (uint64_t line = start & ~(emu::kLineSize - 1); line < start + f.size;
+         line += emu::kLineSize) {
+      machine_.memory().mark_lines(line, 1, emu::mark::watch);
+    }
   }
 }
 
 void Recorder::follow_objects() {
-  for (const PartitionView& p : last_.partitions) watch(p.address, sizeof(hv::Partition));
+  constexpr std::array<Fields, 1> kWholePage = {{{0, emu::kPageSize}}};
+  for (const PartitionView& p : last_.partitions) watch(p.address, kPartitionFields);
   for (const GroupView& group : last_.groups) {
-    for (const uint64_t table : group.tables) watch(table, emu::kPageSize);
+    for (const uint64_t table : group.tables) watch(table, kWholePage);
   }
 }
 
-void Recorder::watched_write(uint64_t, std::span<const std::byte>, std::span<const std::byte>) {
+/// Watched fields share their lines with others.
+void Recorder::watched_write(uint64_t offset, std::span<const std::byte> before,
+                             std::span<const std::byte>) {
+  const auto behind = watched_.lower_bound(offset + before.size());
+  if (behind == watched_.begin() || std::prev(behind)->second <= offset) return;
   compare(view());
 }
 

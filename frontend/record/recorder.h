@@ -5,7 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
+#include <span>
 #include <vector>
 
 #include "emu/cpu/observer.h"
@@ -78,7 +78,7 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   };
 
   void follow_objects();
-  void watch(uint64_t address, uint64_t size);
+  void watch(uint64_t address, std::span<const Fields> fields);
   Place place(const emu::Cpu& cpu) const;
   Phase& phase(Attempt& attempt, const std::string& name);
   void compare(const HypervisorView& now);
@@ -89,7 +89,7 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   const BootPlan& plan_;
   std::optional<emu::Hpa> root_object_;
   HypervisorView last_;
-  std::set<uint64_t> watched_lines_;
+  std::map<uint64_t, uint64_t> watched_;  ///< offsets in RAM: where watched fields start and end
   std::vector<uint64_t> root_vmcs_;  ///< by processor: the first VMCS entered; 0 for none yet
   std::vector<Running> running_;
   bool every_instruction_ = false;
