@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-namespace vitrine::kit {
+namespace vitrine::bench {
 
 std::uint64_t matrix_sse2(std::uint64_t rounds);
 std::uint64_t bodies_sse2(std::uint64_t rounds);
 std::uint64_t matrix_avx2(std::uint64_t rounds);
 std::uint64_t bodies_avx2(std::uint64_t rounds);
 
-}  // namespace vitrine::kit
+}  // namespace vitrine::bench

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace vitrine::kit {
+namespace vitrine::bench {
 namespace {
 
 constexpr std::size_t kSize = 64;
@@ -92,4 +92,4 @@ std::uint64_t advance_often(std::uint64_t rounds) {
 }
 
 }  // namespace
-}  // namespace vitrine::kit
+}  // namespace vitrine::bench

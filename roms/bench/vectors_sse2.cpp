@@ -1,9 +1,9 @@
 // The floating-point workloads with SSE2.
-#include "roms/test/vectors.h"
+#include "roms/bench/vectors.h"
 
 #pragma clang attribute push(__attribute__((target("sse2"))), apply_to = function)
 
-namespace vitrine::kit {
+namespace vitrine::bench {
 namespace {
 
 inline double square_root(double value) {
@@ -13,14 +13,14 @@ inline double square_root(double value) {
 }
 
 }  // namespace
-}  // namespace vitrine::kit
+}  // namespace vitrine::bench
 
-#include "roms/test/vectors_work.h"
+#include "roms/bench/vectors_work.h"
 
-namespace vitrine::kit {
+namespace vitrine::bench {
 
 std::uint64_t matrix_sse2(std::uint64_t rounds) { return multiply_often(rounds); }
 std::uint64_t bodies_sse2(std::uint64_t rounds) { return advance_often(rounds); }
 
-}  // namespace vitrine::kit
+}  // namespace vitrine::bench
 #pragma clang attribute pop
