@@ -31,6 +31,8 @@ class Run {
     if (!console.empty() && console != "stdio" && console != "null") open(console_, console);
     timeline_ = !options.json && !options.quiet && recorder_.knows_hypervisor();
     recorder_.measures_phases = timeline_;
+    const bool draws = !options.picture.empty() || options.image == "tour";
+    recorder_.keeps_events = timeline_ || options.json || draws;
     const std::string why = recorder_.why_unknown();
     if (!why.empty() && !options.quiet) std::fprintf(stderr, "vitrine: %s\n", why.c_str());
     connect();

@@ -90,9 +90,8 @@ Lane Recorder::lane_of(const emu::Cpu& cpu) const {
   return cpu.vmx.current_vmcs == root_vmcs_[cpu.index()] ? Lane::root : Lane::child;
 }
 
-void Recorder::note_lane(const emu::Cpu& cpu) {
-  const Lane lane = lane_of(cpu);
-  lanes_.push_back({cpu.now(), cpu.index(), lane});
+void Recorder::note_lane(const emu::Cpu& cpu, Lane lane) {
+  if (keeps_events) lanes_.push_back({cpu.now(), cpu.index(), lane});
 }
 
 // --- Hypercalls ---
@@ -112,42 +111,46 @@ Phase& Recorder::phase(Attempt& attempt, const std::string& name) {
 
 void Recorder::vm_exit(const emu::Cpu& cpu, uint32_t reason, uint64_t) {
   ++exits_[reason];
-  lanes_.push_back({cpu.now(), cpu.index(), Lane::hypervisor});
-  if (reason == static_cast<uint32_t>(emu::arch::ExitReason::vmcall)) {
-    const uint64_t vmcs = cpu.vmx.current_vmcs;
-    const uint64_t rip = cpu.vmx.vmcs[emu::arch::Field::guest_rip];
-    auto index = pending_call(vmcs);
-    const auto& regs = cpu.state.regs;
-    const bool same = index && hypercalls_[*index].code() ==
-                                   static_cast<uint16_t>(regs[emu::arch::rcx]);
-    if (!same) {
-      HypercallEvent call;
-      call.place = {cpu.now(), cpu.index(), rip, describe(false, rip)};
-      call.vmcs = vmcs;
-      call.caller = vmcs == root_vmcs_[cpu.index()] ? "root" : "child";
-      if (root_object_) {
-        const auto vp = find_vp(machine_.bus(), *root_object_, vmcs);
-        if (vp) call.partition = vp->partition;
-        if (vp) call.vp = vp->index;
-      }
-      call.control = regs[emu::arch::rcx];
-      call.first = regs[emu::arch::rdx];
-      call.second = regs[emu::arch::r8];
-      hypercalls_.push_back(std::move(call));
-      index = hypercalls_.size() - 1;
-      unfinished_.push_back(*index);
-      if (on_hypercall_begin) on_hypercall_begin(hypercalls_.back());
-    }
-    HypercallEvent& call = hypercalls_[*index];
-    Attempt attempt;
-    attempt.begin = cpu.instruction_clock();
-    phase(attempt, "VMCALL and VM exit").cycles = cpu.now() - attempt.begin;
-    call.attempts.push_back(std::move(attempt));
-    if (call.attempts.size() == 1) call.place.cycle = call.attempts.front().begin;
-    running_[cpu.index()] = {index, cpu.now()};
-    if (measures_phases) machine_.cpu(cpu.index()).set_observer(this, true);
-  }
+  note_lane(cpu, Lane::hypervisor);
+  const bool vmcall = reason == static_cast<uint32_t>(emu::arch::ExitReason::vmcall);
+  if (vmcall && follows_calls()) begin_attempt(cpu);
   if (on_exit) on_exit(reason);
+}
+
+/// Of a call that is pending, or of a new one.
+void Recorder::begin_attempt(const emu::Cpu& cpu) {
+  const uint64_t vmcs = cpu.vmx.current_vmcs;
+  const uint64_t rip = cpu.vmx.vmcs[emu::arch::Field::guest_rip];
+  auto index = pending_call(vmcs);
+  const auto& regs = cpu.state.regs;
+  const bool same =
+      index && hypercalls_[*index].code() == static_cast<uint16_t>(regs[emu::arch::rcx]);
+  if (!same) {
+    HypercallEvent call;
+    call.place = {cpu.now(), cpu.index(), rip, describe(false, rip)};
+    call.vmcs = vmcs;
+    call.caller = vmcs == root_vmcs_[cpu.index()] ? "root" : "child";
+    if (root_object_) {
+      const auto vp = find_vp(machine_.bus(), *root_object_, vmcs);
+      if (vp) call.partition = vp->partition;
+      if (vp) call.vp = vp->index;
+    }
+    call.control = regs[emu::arch::rcx];
+    call.first = regs[emu::arch::rdx];
+    call.second = regs[emu::arch::r8];
+    hypercalls_.push_back(std::move(call));
+    index = hypercalls_.size() - 1;
+    unfinished_.push_back(*index);
+    if (on_hypercall_begin) on_hypercall_begin(hypercalls_.back());
+  }
+  HypercallEvent& call = hypercalls_[*index];
+  Attempt attempt;
+  attempt.begin = cpu.instruction_clock();
+  phase(attempt, "VMCALL and VM exit").cycles = cpu.now() - attempt.begin;
+  call.attempts.push_back(std::move(attempt));
+  if (call.attempts.size() == 1) call.place.cycle = call.attempts.front().begin;
+  running_[cpu.index()] = {index, cpu.now()};
+  if (measures_phases) machine_.cpu(cpu.index()).set_observer(this, true);
 }
 
 void Recorder::retired(const emu::Cpu& cpu, const emu::Insn&, uint64_t rip) {
@@ -165,7 +168,12 @@ void Recorder::retired(const emu::Cpu& cpu, const emu::Insn&, uint64_t rip) {
 void Recorder::vm_entry(const emu::Cpu& cpu) {
   const uint64_t vmcs = cpu.vmx.current_vmcs;
   if (root_vmcs_[cpu.index()] == 0) root_vmcs_[cpu.index()] = vmcs;
-  note_lane(cpu);
+  note_lane(cpu, lane_of(cpu));
+  if (!unfinished_.empty()) end_attempt(cpu);
+  if (on_entry) on_entry();
+}
+
+void Recorder::end_attempt(const emu::Cpu& cpu) {
   Running& running = running_[cpu.index()];
   if (running.hypercall) {
     HypercallEvent& call = hypercalls_[*running.hypercall];
@@ -177,21 +185,20 @@ void Recorder::vm_entry(const emu::Cpu& cpu) {
     running.hypercall.reset();
   }
   // The call is over when its virtual processor goes on behind the VMCALL.
-  const auto pending = pending_call(vmcs);
-  if (pending && cpu.state.rip() == hypercalls_[*pending].place.rip + kVmcallBytes) {
-    HypercallEvent& call = hypercalls_[*pending];
-    call.result = cpu.state.regs[emu::arch::rax];
-    call.finished = true;
-    unfinished_.erase(std::find(unfinished_.begin(), unfinished_.end(), *pending));
-    if (on_hypercall) on_hypercall(call);
-  }
-  if (on_entry) on_entry();
+  const auto pending = pending_call(cpu.vmx.current_vmcs);
+  if (!pending || cpu.state.rip() != hypercalls_[*pending].place.rip + kVmcallBytes) return;
+  HypercallEvent& call = hypercalls_[*pending];
+  call.result = cpu.state.regs[emu::arch::rax];
+  call.finished = true;
+  unfinished_.erase(std::find(unfinished_.begin(), unfinished_.end(), *pending));
+  if (on_hypercall) on_hypercall(call);
+  if (!keeps_events && unfinished_.empty()) hypercalls_.clear();
 }
 
 void Recorder::interrupt(const emu::Cpu& cpu, uint8_t vector, bool software) {
   if (software) return;
   InterruptEvent event{cpu.now(), cpu.index(), vector, cpu.state.rip()};
-  interrupts_.push_back(event);
+  if (keeps_events) interrupts_.push_back(event);
   if (on_interrupt) on_interrupt(vector);
   if (!cpu.vmx.nonroot) return;
   if (const auto pending = pending_call(cpu.vmx.current_vmcs)) {

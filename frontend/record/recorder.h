@@ -38,6 +38,8 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   /// Whether hypercalls are taken apart by symbol, for which each of their instructions is looked at;
   /// else what lies between exit and entry is one phase.
   bool measures_phases = true;
+  /// Whether events stay here after they were told of, for who shows them at the end of the run.
+  bool keeps_events = true;
 
   /// Called as things happen.
   std::function<void(const Transition&)> on_transition;
@@ -82,7 +84,11 @@ class Recorder final : public emu::CpuObserver, public emu::WatchSink {
   Place place(const emu::Cpu& cpu) const;
   Phase& phase(Attempt& attempt, const std::string& name);
   void compare(const HypervisorView& now);
-  void note_lane(const emu::Cpu& cpu);
+  void note_lane(const emu::Cpu& cpu, Lane lane);
+  void begin_attempt(const emu::Cpu& cpu);
+  void end_attempt(const emu::Cpu& cpu);
+  /// Whether anybody wants to know of hypercalls.
+  bool follows_calls() const { return keeps_events || on_hypercall_begin || on_hypercall; }
   std::optional<size_t> pending_call(uint64_t vmcs) const;
 
   emu::Machine& machine_;
