@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <string_view>
 
 #include "emu/arch/result.h"
@@ -71,7 +72,8 @@ inline constexpr uint32_t fetch = 1u << 4;
 /// with the details in Mmu::ept_fault() or the VMX state; `non_canonical` is the Mmu's word for an
 /// address that becomes #SS(0) or #GP(0) by the segment it was reached through.
 struct Fault {
-  enum class Kind : uint8_t {
+  // 16 bits wide so that a Fault has no padding: it is stored and copied whole.
+  enum class Kind : uint16_t {
     exception, ept_violation, ept_misconfiguration, non_canonical, apic_access, page_log_full,
   };
 
@@ -82,7 +84,7 @@ struct Fault {
 
   friend constexpr bool operator==(const Fault&, const Fault&) = default;
 };
-static_assert(sizeof(Fault) == 8);
+static_assert(sizeof(Fault) == 8 && std::has_unique_object_representations_v<Fault>);
 
 /// A fault with the error code that its vector pushes, 0 unless given.
 constexpr Fault fault(arch::Vector vector, uint32_t error_code = 0) {

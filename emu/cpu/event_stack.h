@@ -30,8 +30,9 @@ struct EventStack {
       if (!inside) return Err{refused};
       at = Gva{(ss.base + next) & 0xFFFFFFFF};
     }
-    const auto written =
-        cpu.mmu.write_bytes(at, &value, bytes, AccessRequest{.write = true, .user = user});
+    const AccessRequest request{.write = true, .user = user};
+    const auto written = bytes == 8 ? cpu.mmu.write_as(at, value, request)
+                                    : cpu.mmu.write_bytes(at, &value, bytes, request);
     if (!written) return written;
     sp = (sp & ~mask) | next;
     return {};

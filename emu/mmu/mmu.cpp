@@ -12,9 +12,6 @@ namespace {
 
 bool canonical(Gva gva) { return ((gva.value + (uint64_t{1} << 47)) >> 48) == 0; }
 
-/// Access rights that one table class of a bank stands for.
-size_t class_of(AccessRequest r) { return r.user ? 0 : r.smap_suspended ? 2 : 1; }
-
 }  // namespace
 
 Mmu::Mmu(Bus& bus, AccessClock& clock, uint32_t processor)
@@ -28,6 +25,7 @@ void Mmu::Bank::clear() {
   for (FetchTable& table : fetch) {
     if (table.filled) table = FetchTable{};
   }
+  devices.fill(DevicePage{});
 }
 
 void Mmu::set_context(const PagingContext& context) {
@@ -53,28 +51,6 @@ void Mmu::set_context(const PagingContext& context) {
   bank_->valid = true;
   bank_->last_used = ++use_counter_;
   select();
-}
-
-void Mmu::set_privilege(bool user_mode, bool smap_suspended) {
-  ordinary_ = AccessRequest{.user = user_mode, .smap_suspended = smap_suspended};
-  select();
-}
-
-void Mmu::set_alignment_check(bool on) {
-  alignment_check_ = on;
-  select();
-}
-
-void Mmu::set_watch(bool on) {
-  if (on == watch_) return;
-  watch_ = on;
-  select();
-}
-
-void Mmu::select() {
-  const size_t table = alignment_check_ || watch_ ? size_t{uncached} : class_of(ordinary_);
-  data_ = &bank_->data[table];
-  fetch_ = &bank_->fetch[ordinary_.user ? 0 : 1];
 }
 
 void Mmu::renew(Bank& bank) {
@@ -107,6 +83,9 @@ Result<void, Fault> Mmu::check_alignment(Gva gva, size_t size) const {
 
 Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   if (!canonical(gva)) return Err{Fault{Fault::Kind::non_canonical}};
+  const uint64_t key = (gva.value & ~kPageMask) | class_of(request) | (request.write ? 4u : 0u);
+  DevicePage& device = bank_->devices[(gva.value >> 12) % kDevicePages];
+  if (device.key == key && !request.fetch) return device.page + (gva.value & kPageMask);
   const auto t = walk(bus_, context_, gva, request, &ept_fault_);
   if (!t) {
     fault_address_ = gva;
@@ -120,7 +99,11 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   }
   const BusRange& range = bus_.find(t->hpa);
   const bool readable = range.kind == BusRange::Kind::ram || range.kind == BusRange::Kind::rom;
-  if (!readable || request.fetch) return t->hpa;
+  if (request.fetch) return t->hpa;
+  if (!readable) {
+    device = {key, t->hpa & ~kPageMask};
+    return t->hpa;
+  }
 
   const uint64_t page_offset = (range.ram_offset + (t->hpa - range.start)) & ~kPageMask;
   Memory& memory = bus_.memory();
@@ -207,6 +190,10 @@ Result<void, Fault> Mmu::write_slow(Gva gva, const void* in, size_t size, Access
 
 Result<void, Fault> Mmu::read_bytes(Gva gva, void* out, size_t size, AccessRequest request) {
   require(size <= kPageSize, "an access spans at most two pages");
+  if (const std::byte* const from = known(gva, size, request); from != nullptr) {
+    std::memcpy(out, from, size);
+    return {};
+  }
   const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
@@ -231,6 +218,10 @@ Result<void, Fault> Mmu::write_bytes(Gva gva, const void* in, size_t size,
                                      AccessRequest request) {
   require(size <= kPageSize, "an access spans at most two pages");
   request.write = true;
+  if (std::byte* const to = known(gva, size, request); to != nullptr) {
+    std::memcpy(to, in, size);
+    return {};
+  }
   const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
   const auto low = translate(gva, request);
   if (!low) return Err{low.error()};
@@ -252,6 +243,7 @@ Result<void, Fault> Mmu::write_bytes(Gva gva, const void* in, size_t size,
 Result<void, Fault> Mmu::probe_write(Gva gva, size_t size, AccessRequest request) {
   require(size <= kPageSize, "an access spans at most two pages");
   request.write = true;
+  if (known(gva, size, request) != nullptr) return {};
   const size_t first = std::min<size_t>(size, kPageSize - (gva.value & kPageMask));
   if (const auto low = translate(gva, request); !low) return Err{low.error()};
   if (first == size) return {};

@@ -28,7 +28,7 @@ class AccessClock {
   virtual Cycle now() const = 0;
   /// A device was touched: the block ends after this instruction.
   virtual void device_accessed() = 0;
-  /// Data was read or written, told while Mmu::set_watch() is on.
+  /// Data was read or written, told while Mmu::Manner::watch is on.
   virtual void data_accessed(Gva, Hpa, size_t, bool /*write*/) {}
   /// The APIC-access page was reached: gives or takes `data`, or fails with Fault::Kind::apic_access.
   virtual Result<void, Fault> apic_access(const ApicAccess&, void* /*data*/) {
@@ -48,15 +48,24 @@ class Mmu {
   /// Selects the bank for this context; banks of other contexts keep what they hold.
   void set_context(const PagingContext& context);
   const PagingContext& context() const { return context_; }
-  /// Selects the rights for ordinary accesses: CPL 3; EFLAGS.AC of supervisor code.
-  void set_privilege(bool user, bool smap_suspended);
-  /// CR0.AM && EFLAGS.AC && CPL 3: every access is checked for alignment on the slow path.
-  void set_alignment_check(bool on);
-  /// Data breakpoints, and timing levels that look at addresses: every access is told to the processor
-  /// on the slow path.
-  void set_watch(bool on);
+  /// How ordinary accesses are done.
+  struct Manner {
+    bool user = false;            ///< CPL 3
+    bool smap_suspended = false;  ///< EFLAGS.AC of supervisor code
+    /// CR0.AM && EFLAGS.AC && CPL 3: every access is checked for alignment on the slow path.
+    bool alignment_check = false;
+    /// Data breakpoints, and timing levels that look at addresses: every access is told to the
+    /// processor on the slow path.
+    bool watch = false;
+  };
+  void set_manner(Manner manner) {
+    ordinary_ = AccessRequest{.user = manner.user, .smap_suspended = manner.smap_suspended};
+    alignment_check_ = manner.alignment_check;
+    watch_ = manner.watch;
+    select();
+  }
 
-  /// Ordinary data accesses with the rights of set_privilege(). `gva` is canonical.
+  /// Ordinary data accesses with the rights of set_manner(). `gva` is canonical.
   template <class T>
   Result<T, Fault> read(Gva gva) {
     T value{};
@@ -121,15 +130,33 @@ class Mmu {
   /// Checks that a later write of these bytes will not fault.
   Result<void, Fault> probe_write(Gva gva, size_t size, AccessRequest request);
 
+  /// The same for values.
   template <class T>
-  Result<T, Fault> read_system(Gva gva) {
+  Result<T, Fault> read_as(Gva gva, AccessRequest request) {
     T value{};
-    if (const auto r = read_bytes(gva, &value, sizeof(T), AccessRequest{}); !r) return Err{r.error()};
+    if (const std::byte* const from = known(gva, sizeof(T), request); from != nullptr) [[likely]] {
+      std::memcpy(&value, from, sizeof(T));
+      return value;
+    }
+    if (const auto r = read_bytes(gva, &value, sizeof(T), request); !r) return Err{r.error()};
     return value;
   }
   template <class T>
+  Result<void, Fault> write_as(Gva gva, const T& value, AccessRequest request) {
+    request.write = true;
+    if (std::byte* const to = known(gva, sizeof(T), request); to != nullptr) [[likely]] {
+      std::memcpy(to, &value, sizeof(T));
+      return {};
+    }
+    return write_bytes(gva, &value, sizeof(T), request);
+  }
+  template <class T>
+  Result<T, Fault> read_system(Gva gva) {
+    return read_as<T>(gva, AccessRequest{});
+  }
+  template <class T>
   Result<void, Fault> write_system(Gva gva, const T& value) {
-    return write_bytes(gva, &value, sizeof(T), AccessRequest{.write = true});
+    return write_as(gva, value, AccessRequest{.write = true});
   }
 
   /// Where the instruction bytes at `gva` lie; sets A bits like any fetch.
@@ -187,6 +214,12 @@ class Mmu {
     bool filled = false;
     std::array<FetchEntry, Translations::kEntries> entries{};
   };
+  /// Where a page of device registers lies, for one class of rights and one kind of access.
+  struct DevicePage {
+    uint64_t key = kNoTag;
+    Hpa page;
+  };
+  static constexpr size_t kDevicePages = 4;
   /// user, supervisor, supervisor with SMAP suspended; and a class that never holds anything.
   enum Class : uint8_t { user, supervisor, supervisor_ac, uncached, kClasses };
   struct Bank {
@@ -196,13 +229,26 @@ class Mmu {
     uint64_t last_used = 0;
     std::array<Translations, kClasses> data;
     std::array<FetchTable, 2> fetch;
+    std::array<DevicePage, kDevicePages> devices;
     void clear();
   };
 
+  /// The table of a bank that stands for these rights.
+  static size_t class_of(AccessRequest r) {
+    return r.user ? user : r.smap_suspended ? supervisor_ac : supervisor;
+  }
   static std::byte* host(const Translations::Entry& e, Gva gva) {
     return reinterpret_cast<std::byte*>(e.addend + gva.value);
   }
 
+  /// Where `size` bytes within a page lie if nothing but a cached translation for `request` is needed;
+  /// else null.
+  std::byte* known(Gva gva, size_t size, AccessRequest request) const {
+    if (watch_ || request.fetch) return nullptr;
+    const Translations::Entry& e = bank_->data[class_of(request)].entries[Translations::index(gva)];
+    const uint64_t tag = request.write ? e.write_tag : e.read_tag;
+    return (gva.value ^ tag) <= kPageSize - size ? host(e, gva) : nullptr;
+  }
   Result<void, Fault> read_slow(Gva gva, void* out, size_t size, AccessRequest request);
   Result<void, Fault> write_slow(Gva gva, const void* in, size_t size, AccessRequest request);
   Result<void, Fault> begin_modify_slow(Gva gva, void* out, size_t size);
@@ -213,7 +259,10 @@ class Mmu {
   Result<void, Fault> check_alignment(Gva gva, size_t size) const;
   void read_physical(Hpa hpa, std::byte* out, size_t size);
   void write_physical(Hpa hpa, const std::byte* in, size_t size);
-  void select();
+  void select() {
+    data_ = &bank_->data[alignment_check_ || watch_ ? size_t{uncached} : class_of(ordinary_)];
+    fetch_ = &bank_->fetch[ordinary_.user ? 0 : 1];
+  }
   void renew(Bank& bank);
   Gva next_page(Gva gva, size_t distance) const;
   Result<void, Fault> refuse_split(Hpa low, Hpa high, size_t size, ApicAccess::Use use);

@@ -44,7 +44,11 @@ struct Translations {
 
   /// A page that belongs to another slot: no address that is looked up in this one matches it.
   static constexpr uint64_t empty_tag(size_t slot) { return (uint64_t{slot} ^ 1) * kPageSize; }
-  static size_t index(Gva gva) { return (gva.value >> 12) & (kEntries - 1); }
+  /// The slot of a page. Bits of higher ones are mixed in: data that lie a power of two apart are common.
+  static constexpr unsigned kFold = 9;
+  static size_t index(Gva gva) {
+    return ((gva.value ^ gva.value >> kFold) >> 12) & (kEntries - 1);
+  }
 
   Translations() { forget(); }
   /// Costs nothing where nothing was looked up.

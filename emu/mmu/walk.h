@@ -38,14 +38,14 @@ struct PagingContext {
 };
 
 /// What the access wants to do.
-struct AccessRequest {
-  bool write = false;
-  bool fetch = false;
+struct AccessRequest {  // one byte, passed around on every path of an access
+  bool write : 1 = false;
+  bool fetch : 1 = false;
   /// CPL 3, unless the access is an implicit supervisor access. For walk_ept() alone: the linear
   /// address is a user-mode one.
-  bool user = false;
-  bool smap_suspended = false; ///< explicit supervisor access with EFLAGS.AC = 1
-  bool peek = false;           ///< look only: set no A/D bits, mark nothing
+  bool user : 1 = false;
+  bool smap_suspended : 1 = false; ///< explicit supervisor access with EFLAGS.AC = 1
+  bool peek : 1 = false;           ///< look only: set no A/D bits, mark nothing
 };
 
 /// How an access under EPT failed (SDM "Exit Qualification for EPT Violations").

@@ -127,7 +127,7 @@ void set_context(Rig& rig, Input& in) {
     if (cached) c.pdpte = *cached;
   }
   rig.mmu.set_context(c);
-  rig.mmu.set_privilege((bits & 64) != 0, (bits & 128) != 0);
+  rig.mmu.set_manner({.user = (bits & 64) != 0, .smap_suspended = (bits & 128) != 0});
 }
 
 /// A few pages near the ends of each table level, so that entries and addresses meet.

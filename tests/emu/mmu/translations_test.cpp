@@ -53,7 +53,9 @@ TEST_CASE("a range keeps what it knew when the table has forgotten it", "[mmu]")
   t.page(0x4000, kHost);
   t.miss(0x4000, Translations::based, false);
   t.page(0x5000, kHost);
-  t.page(0x4000 + Translations::kEntries * kPageSize, kHost);  // in the slot of 4000H
+  constexpr uint64_t kSameSlot = 0x5000 + Translations::kEntries * kPageSize;
+  REQUIRE(Translations::index(Gva{kSameSlot}) == Translations::index(Gva{0x4000}));
+  t.page(kSameSlot, kHost);
   const Translations::Range& joined = t.miss(0x5000, Translations::based, false);
   CHECK(joined.start == 0x4000);
   CHECK(joined.size == 0x2000 - kLost);
@@ -62,6 +64,12 @@ TEST_CASE("a range keeps what it knew when the table has forgotten it", "[mmu]")
   const Translations::Range& apart = t.miss(0x9000, Translations::based, false);
   CHECK(apart.start == 0x9000);
   CHECK(apart.size == 0x1000 - kLost);
+}
+
+TEST_CASE("pages a power of two apart do not share a slot", "[mmu]") {
+  for (unsigned power = 12; power <= 29; ++power) {
+    CHECK(Translations::index(Gva{0}) != Translations::index(Gva{uint64_t{1} << power}));
+  }
 }
 
 TEST_CASE("an address whose page is not known makes no range and keeps the old one", "[mmu]") {
