@@ -62,27 +62,6 @@ Flow Cpu::jump(uint64_t target, uint8_t operand_bytes) {
 }
 
 void Cpu::context_changed() {
-  const bool code64 = state.code64();
-  const auto& cs = state.segments[arch::cs];
-  mode_.code_size = code64 ? 8 : cs.rights.big() ? 4 : 2;
-  mode_.stack32 = state.segments[arch::ss].rights.big();
-  mode_.flat = code64 || (flat_code(cs) && flat_data(state.segments[arch::es]) &&
-                          flat_data(state.segments[arch::ss]) &&
-                          flat_data(state.segments[arch::ds]));
-  stack_mask_ = code64 ? ~uint64_t{0} : mode_.stack32 ? 0xFFFFFFFF : 0xFFFF;
-  linear_mask_ = code64 ? ~uint64_t{0} : 0xFFFFFFFF;
-  for (size_t i = 0; i < linear_base_.size(); ++i) {
-    const bool has_base = !code64 || i == arch::fs || i == arch::gs;
-    linear_base_[i] = has_base ? state.segments[i].base : 0;
-  }
-  code_base_ = code64 ? 0 : cs.base;
-  code_limited_ = !code64 && cs.limit != 0xFFFFFFFF;
-
-  mode_key_.bits = uint64_t{mode_.code_size} | uint64_t{mode_.stack32 && !code64} << 4 |
-                   uint64_t{mode_.flat} << 5 | uint64_t{state.cpl} << 6 |
-                   uint64_t{state.v8086()} << 8 | uint64_t{state.protected_mode()} << 9 |
-                   uint64_t{vmx::nonroot(vmx)} << 10;
-
   PagingContext context;
   const bool paging = (state.cr0 & cr0::pg) != 0;
   context.cr0 = state.cr0 & (cr0::pg | cr0::wp);
@@ -103,15 +82,40 @@ void Cpu::context_changed() {
   context.gigabyte_pages = profile_.has(arch::CpuFeature::pages_1g);
   if (context != mmu.context()) mmu.set_context(context);
   name_address_space();
+  segments_changed();
+}
+
+void Cpu::segments_changed() {
+  const bool code64 = state.code64();
+  const auto& cs = state.segments[arch::cs];
+  mode_.code_size = code64 ? 8 : cs.rights.big() ? 4 : 2;
+  mode_.stack32 = state.segments[arch::ss].rights.big();
+  mode_.flat = code64 || (flat_code(cs) && flat_data(state.segments[arch::es]) &&
+                          flat_data(state.segments[arch::ss]) &&
+                          flat_data(state.segments[arch::ds]));
+  stack_mask_ = code64 ? ~uint64_t{0} : mode_.stack32 ? 0xFFFFFFFF : 0xFFFF;
+  linear_mask_ = code64 ? ~uint64_t{0} : 0xFFFFFFFF;
+  for (size_t i = 0; i < linear_base_.size(); ++i) {
+    const bool has_base = !code64 || i == arch::fs || i == arch::gs;
+    linear_base_[i] = has_base ? state.segments[i].base : 0;
+  }
+  code_base_ = code64 ? 0 : cs.base;
+  code_limited_ = !code64 && cs.limit != 0xFFFFFFFF;
+
+  mode_key_.bits = uint64_t{mode_.code_size} | uint64_t{mode_.stack32 && !code64} << 4 |
+                   uint64_t{mode_.flat} << 5 | uint64_t{state.cpl} << 6 |
+                   uint64_t{state.v8086()} << 8 | uint64_t{state.protected_mode()} << 9 |
+                   uint64_t{vmx::nonroot(vmx)} << 10;
   privilege_changed();
 }
 
 void Cpu::privilege_changed() {
   const bool user = state.cpl == 3;
   const bool ac = (state.rflags_system & rflags::ac) != 0;
-  mmu.set_privilege(user, ac && !user);
-  mmu.set_alignment_check(user && ac && (state.cr0 & cr0::am) != 0);
-  mmu.set_watch(core_ != nullptr || (breakpoints_armed() && watches_data()));
+  mmu.set_manner({.user = user,
+                  .smap_suspended = ac && !user,
+                  .alignment_check = user && ac && (state.cr0 & cr0::am) != 0,
+                  .watch = core_ != nullptr || (breakpoints_armed() && watches_data())});
 }
 
 void Cpu::visit(StateVisitor& v) {
@@ -298,9 +302,6 @@ RunStop Cpu::run(const RunLimits& limits) {
       if (!service_attention()) return RunStop::idle;
       if (state.clock >= deadline_) return RunStop::deadline;
     }
-    const bool stepping = observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
-                          (state.rflags_system & (rflags::tf | rflags::rf)) != 0 ||
-                          vmx::wants_step(*this) || breakpoints_armed();
     const uint64_t rip = state.rip();
     if (code_limited_ && rip > state.segments[arch::cs].limit) {
       deliver_exception(kGeneralProtection0);
@@ -317,7 +318,7 @@ RunStop Cpu::run(const RunLimits& limits) {
     if (core_ != nullptr && index == 0) core_->enter(*block->timing, place_of(*block));
     const Cycle end = end_of(*block, index);
     const bool limit_near = code_limited_ && rip + block->bytes - 1 > state.segments[arch::cs].limit;
-    const bool careful = stepping || limit_near || end >= deadline ||
+    const bool careful = wants_steps() || limit_near || end >= deadline ||
                          limits.max_retired - state.retired < block->count - index;
     if (careful) {
       if (!step(*block, index)) return RunStop::observer;
@@ -328,6 +329,13 @@ RunStop Cpu::run(const RunLimits& limits) {
       if (chains) run_chained(flow, limits.max_retired);
     }
   }
+}
+
+/// Whether every instruction is to be looked at.
+bool Cpu::wants_steps() const {
+  return observe_all_ || state.sti_shadow || state.mov_ss_shadow ||
+         (state.rflags_system & (rflags::tf | rflags::rf)) != 0 || vmx::wants_step(*this) ||
+         breakpoints_armed();
 }
 
 /// From block to block in place of rounds through run(), as long as blocks end by themselves, so that
@@ -360,8 +368,8 @@ bool Cpu::run_compiled(Block& block, Cycle deadline, uint64_t max_retired) {
   if (engine_ == nullptr || mode_.code_size != 8) return false;
   const uint64_t rest = max_retired - state.retired;
   const bool bounded = rest < kNever.value - state.clock.value;
-  const Cycle limit = bounded ? std::min(deadline, state.clock + rest) : deadline;
-  return engine_->run(*this, block, limit);
+  const Cycle budget = bounded ? state.clock + rest : kNever;
+  return engine_->run(*this, block, std::min(deadline, budget), budget);
 }
 
 bool Cpu::step(Block& block, uint32_t index) {

@@ -191,9 +191,12 @@ class Cpu final : public AccessClock, private PageLog {
 
   // --- What changes the mode ---
 
-  /// After CR0, CR4, EFER, CR3, CPL, RFLAGS.AC/VM, segment or VMX-mode changes: recomputes the mode
-  /// key, bases, translation context and privileges. The instruction must end its block.
+  /// After CR0, CR4, EFER, CR3 or VMX-mode changes: recomputes the translation context and what
+  /// segments_changed() does. The instruction must end its block.
   void context_changed();
+  /// After CPL, RFLAGS.AC/VM or segment changes: recomputes the mode key, bases and privileges. The
+  /// instruction must end its block.
+  void segments_changed();
   /// The light form for EFLAGS.AC alone (STAC, CLAC, POPF).
   void privilege_changed();
   /// After anything that may make an interrupt, trap or shadow matter at the next boundary:
@@ -363,6 +366,7 @@ class Cpu final : public AccessClock, private PageLog {
   static timing::CodePlace place_of(const Block& block);
   /// Level `memory`: what translations belong to from now on.
   void name_address_space();
+  bool wants_steps() const;
   Cycle end_of(const Block& block, uint32_t index) const;
   void time_block(Block& block, std::span<const std::byte> bytes) const;
   void charge_event(uint64_t cycles, timing::Cause cause) {
@@ -391,7 +395,7 @@ class Cpu final : public AccessClock, private PageLog {
   const arch::CpuProfile& profile_;
   CodeSink code_sink_;
 
-  // Derived from state by context_changed(); not part of snapshots.
+  // Derived from state by context_changed() and segments_changed(); not part of snapshots.
   DecodeMode mode_;
   ModeKey mode_key_;
   std::array<uint64_t, 8> linear_base_{};

@@ -54,7 +54,7 @@ Result<void, Fault> deliver_real(Cpu& cpu, const Delivery& d) {
   s.rflags_system &= ~(rflags::if_ | rflags::tf | rflags::ac | rflags::rf);
   load_real_segment(cpu, arch::cs, static_cast<uint16_t>(*entry >> 16));
   s.set_rip(*entry & 0xFFFF);
-  cpu.context_changed();
+  cpu.segments_changed();
   return {};
 }
 
@@ -169,7 +169,7 @@ Result<void, Fault> deliver_protected(Cpu& cpu, const Delivery& d) {
   }
   s.set_rip(offset);
   clear_event_flags(s, (type & 1) == 0);
-  cpu.context_changed();
+  cpu.segments_changed();
   return {};
 }
 
@@ -236,7 +236,7 @@ Result<void, Fault> deliver_long(Cpu& cpu, const Delivery& d) {
   s.regs[arch::rsp] = stack.sp;
   s.set_rip(gate.gate_offset());
   clear_event_flags(s, type == 14);
-  cpu.context_changed();
+  cpu.segments_changed();
   return {};
 }
 

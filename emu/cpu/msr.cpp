@@ -144,7 +144,7 @@ Result<void, Fault> write_core(Cpu& cpu, uint32_t number, uint64_t value) {
     case msr::ia32_gs_base: {
       const uint8_t segment = number == msr::ia32_fs_base ? arch::fs : arch::gs;
       const auto stored = store(s.segments[segment].base, Cpu::canonical(value));
-      if (stored) cpu.context_changed();
+      if (stored) cpu.segments_changed();
       return stored;
     }
     default: return Err{kGeneralProtection0};

@@ -86,7 +86,7 @@ void load_real_segment(Cpu& cpu, uint8_t segment, uint16_t selector) {
     s.limit = 0xFFFF;
     s.rights = SegmentRights{0x93};
   }
-  cpu.context_changed();
+  cpu.segments_changed();
 }
 
 Result<SegmentState, Fault> check_stack_segment(Cpu& cpu, uint16_t selector, unsigned cpl,
@@ -116,18 +116,18 @@ Result<void, Fault> load_segment(Cpu& cpu, uint8_t segment, uint16_t selector) {
     if (null_selector(selector) && s.code64() && s.cpl != 3 && (selector & 3) == s.cpl) {
       s.segments[arch::ss] = null_segment(selector);
       s.segments[arch::ss].rights.bits |= uint32_t{s.cpl} << 5;
-      cpu.context_changed();
+      cpu.segments_changed();
       return {};
     }
     const auto stack = check_stack_segment(cpu, selector, s.cpl, Vector::general_protection);
     if (!stack) return Err{stack.error()};
     s.segments[arch::ss] = *stack;
-    cpu.context_changed();
+    cpu.segments_changed();
     return {};
   }
   if (null_selector(selector)) {
     s.segments[segment] = null_segment(selector);  // Intel clears the base of FS and GS too
-    cpu.context_changed();
+    cpu.segments_changed();
     return {};
   }
   const auto d = read_descriptor(cpu, selector, Vector::general_protection);
@@ -144,7 +144,7 @@ Result<void, Fault> load_segment(Cpu& cpu, uint8_t segment, uint16_t selector) {
   if (const auto marked = mark_accessed(cpu, selector, *d); !marked) return marked;
   s.segments[segment] = d->segment(selector);
   s.segments[segment].rights.bits |= kAccessed;
-  cpu.context_changed();
+  cpu.segments_changed();
   return {};
 }
 

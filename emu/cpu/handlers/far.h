@@ -37,7 +37,7 @@ inline Flow finish_transfer(Cpu& cpu, uint16_t selector, const Descriptor& d, un
                             uint64_t offset) {
   load_code_segment(cpu, selector, d, cpl);
   cpu.state.set_rip(offset);
-  cpu.context_changed();
+  cpu.segments_changed();
   cpu.attention();
   return Flow::branch;
 }

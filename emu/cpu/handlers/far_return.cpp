@@ -111,7 +111,7 @@ Flow ret_far(Cpu& cpu, const Insn& insn) {
   const Flow flow = finish_transfer(cpu, selector, *code, rpl, rip);
   cpu.set_stack_pointer(rsp + extra);
   drop_inner_segments(cpu);
-  cpu.context_changed();
+  cpu.segments_changed();
   return flow;
 }
 
@@ -176,7 +176,7 @@ Flow iret_to_v8086(Cpu& cpu, FrameReader& frame, uint64_t rip, uint16_t cs, uint
   load_real_segment(cpu, arch::cs, cs);
   s.regs[arch::rsp] = rsp & 0xFFFFFFFF;
   s.set_rip(rip);
-  cpu.context_changed();
+  cpu.segments_changed();
   return Flow::branch;
 }
 
@@ -215,7 +215,7 @@ Flow iret_protected(Cpu& cpu, unsigned width) {
   load_flags(s, image, width, old_cpl);
   cpu.set_stack_pointer(rsp);
   if (outward) drop_inner_segments(cpu);
-  cpu.context_changed();
+  cpu.segments_changed();
   return flow;
 }
 

@@ -106,7 +106,7 @@ Flow swapgs(Cpu& cpu, const Insn&) {
   if (!cpu.state.code64()) return cpu.raise(kUndefinedOpcode);
   if (!supervisor(cpu)) return cpu.raise(kGeneralProtection0);
   std::swap(cpu.state.segments[arch::gs].base, cpu.state.msr.kernel_gs_base);
-  cpu.context_changed();
+  cpu.segments_changed();
   return Flow::branch;
 }
 
@@ -130,7 +130,7 @@ Flow write_base(Cpu& cpu, const Insn& insn) {
       operand_bytes(insn) == 8 ? cpu.reg<uint64_t>(insn.op[0]) : cpu.reg<uint32_t>(insn.op[0]);
   if (!Cpu::canonical(base)) return cpu.raise(kGeneralProtection0);
   cpu.state.segments[segment].base = base;
-  cpu.context_changed();
+  cpu.segments_changed();
   return Flow::branch;
 }
 

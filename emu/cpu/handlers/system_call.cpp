@@ -28,7 +28,7 @@ void load_fixed_segments(Cpu& cpu, uint64_t code, uint64_t stack, unsigned cpl, 
 }
 
 Flow entered(Cpu& cpu) {
-  cpu.context_changed();
+  cpu.segments_changed();
   cpu.attention();
   return Flow::branch;
 }

@@ -45,7 +45,7 @@ Flow redirect(Cpu& cpu, uint8_t vector) {
   s.rflags_system &= ~(rflags::tf | (iopl(cpu) < 3 ? rflags::vif : rflags::if_));
   load_real_segment(cpu, arch::cs, static_cast<uint16_t>(*entry >> 16));
   s.set_rip(*entry & 0xFFFF);
-  cpu.context_changed();
+  cpu.segments_changed();
   return Flow::branch;
 }
 

@@ -306,9 +306,11 @@ void BlockCompiler::miss_side(const Miss& miss) {
   a_.bind(miss.from);
   a_.sub(x86::dword_ptr(x86::rcx, offsetof(Translations, patience)), 1);
   a_.js(tired);
-  // Index of the page, times the bytes of an entry.
-  a_.mov(x86::edx, x86::eax);
-  a_.shr(x86::edx, 9);
+  // Translations::index() times the bytes of an entry.
+  a_.mov(x86::rdx, x86::rax);
+  a_.shr(x86::rdx, Translations::kFold);
+  a_.xor_(x86::rdx, x86::rax);
+  a_.shr(x86::rdx, 9);
   a_.and_(x86::edx, 0xFF8);
   a_.lea(x86::edx, x86::ptr(x86::rdx, x86::rdx, 1));
   a_.add(x86::rdx, x86::rcx);
@@ -356,12 +358,7 @@ void BlockCompiler::cold_side(const Cold& cold) {
   a_.mov(x86::rsi, address(&code_));
   a_.mov(x86::edx, cold.index);
   a_.call(address(around_.thunks.interpret));
-  if (cold.ends) {
-    a_.jmp(address(around_.thunks.leave));
-    return;
-  }
-  a_.test(x86::eax, x86::eax);
-  a_.jne(address(around_.thunks.leave));
+  if (cold.ends) return;  // the thunk does not come back
   for (unsigned g = 0; g < 16; ++g) {
     if ((cold.loaded & bit(g)) != 0) a_.mov(x86::gpq(plan_.host[g]), guest_register(g));
   }
@@ -380,14 +377,8 @@ void BlockCompiler::handler(const Insn& insn) {
   a_.mov(x86::rsi, address(&code_));
   a_.mov(x86::edx, index_);
   a_.call(address(around_.thunks.interpret));
-  if ((insn.flags & insn_flag::ends_block) != 0) {
-    // Taken or not, what such an instruction leaves is looked at outside.
-    a_.jmp(address(around_.thunks.leave));
-    ended_ = true;
-    return;
-  }
-  a_.test(x86::eax, x86::eax);
-  a_.jne(address(around_.thunks.leave));
+  // What such an instruction leaves is looked at outside: the thunk does not come back.
+  if ((insn.flags & insn_flag::ends_block) != 0) ended_ = true;
 }
 
 /// The block from there to its end; everything is stored.
@@ -395,7 +386,6 @@ void BlockCompiler::rest_by_handlers(uint32_t index) {
   a_.mov(x86::rsi, address(&code_));
   a_.mov(x86::edx, index);
   a_.call(address(around_.thunks.interpret_rest));
-  a_.jmp(address(around_.thunks.leave));
 }
 
 // --- Ends ---

@@ -77,6 +77,7 @@ inline constexpr uint32_t kSseUsable = 1, kAvxUsable = 2;
 /// kept as LAHF and SETO leave them: OF in bit 0, the others in bits 15:8.
 struct Frame {
   uint64_t limit = 0;  ///< a block is entered only when it ends before this clock
+  Cycle budget;        ///< what of the limit does not depend on the processor's deadlines
   uint64_t flags = 0;
   uint64_t target = 0;  ///< of an indirect call while its return address is pushed
   Link* link = nullptr;

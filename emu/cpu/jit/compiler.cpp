@@ -64,6 +64,13 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Inter
   a.jmp(x86::rax);
 
   const auto leave = a.newLabel();
+  const auto leave_inside = a.newLabel();
+  const auto leave_between = a.newLabel();
+  a.bind(leave_between);
+  a.xor_(x86::eax, x86::eax);
+  a.jmp(leave);
+  a.bind(leave_inside);
+  a.mov(x86::eax, static_cast<uint32_t>(Exit::inside));
   a.bind(leave);
   leave_vectors(a, layout);
   a.mov(x86::qword_ptr(kState, layout.clock), kClock);
@@ -72,6 +79,7 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Inter
   for (size_t i = abi.saved_count; i-- > 0;) a.pop(x86::gpq(abi.saved[i]));
   a.ret();
 
+  static_assert(static_cast<uint32_t>(Exit::boundary) == 0);
   const auto emit_call = [&](const void* function) {
     const auto label = a.newLabel();
     a.bind(label);
@@ -87,7 +95,15 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Inter
     a.mov(x86::rax, address(function));
     a.call(x86::rax);
     a.add(x86::rsp, room);
+    const auto elsewhere = a.newLabel();
+    a.test(x86::rax, x86::rax);
+    a.jne(elsewhere);
     a.ret();
+    a.bind(elsewhere);
+    a.add(x86::rsp, 8);
+    a.mov(kClock, x86::qword_ptr(kState, layout.clock));
+    a.mov(kRetired, x86::qword_ptr(kState, layout.retired));
+    a.jmp(x86::rax);
     return label;
   };
   const auto one = emit_call(calls.one);
@@ -100,6 +116,8 @@ uint64_t emit_thunks(host::CodeMemory& memory, const Layout& layout, const Inter
   const uint64_t size = place(holder, memory, 0);
   thunks.enter = memory.executable() + holder.labelOffset(enter);
   thunks.leave = memory.executable() + holder.labelOffset(leave);
+  thunks.leave_inside = memory.executable() + holder.labelOffset(leave_inside);
+  thunks.leave_between = memory.executable() + holder.labelOffset(leave_between);
   thunks.interpret = memory.executable() + holder.labelOffset(one);
   thunks.interpret_rest = memory.executable() + holder.labelOffset(rest);
   thunks.use_vectors = memory.executable() + holder.labelOffset(use);

@@ -23,7 +23,8 @@ bool can_compile();
 /// Whether the host has what vector forms are made of: AVX, AVX2 and FMA.
 bool can_compile_vectors();
 
-/// What the shared pieces call: one instruction by its handler, and all from there on.
+/// What the shared pieces call: one instruction by its handler, and all from there on. Their answer is
+/// where to go on, null for behind the instruction.
 struct Interpreters {
   const void* one;
   const void* rest;

@@ -6,6 +6,7 @@
 #include "emu/arch/require.h"
 #include "emu/cpu/jit/compiler.h"
 #include "emu/cpu/jit/unit.h"
+#include "emu/cpu/vmx/vmx.h"
 
 namespace vitrine::emu::jit {
 
@@ -14,7 +15,7 @@ namespace {
 /// No limit is as high as the cost of a dead block.
 constexpr uint64_t kHighestLimit = kDeadCost / 2;
 
-uint64_t pure_function(uint32_t (*f)(Cpu*, const Code*, uint32_t)) {
+uint64_t pure_function(const std::byte* (*f)(Cpu*, const Code*, uint32_t)) {
   return reinterpret_cast<uint64_t>(f);
 }
 
@@ -101,26 +102,60 @@ uint32_t Engine::handle_rest(Cpu* cpu, Block& block, const Code* code, uint32_t 
   return static_cast<uint32_t>(Exit::inside);
 }
 
-/// Called by compiled code for an instruction that it does not do itself. Exit::boundary when it may go
-/// on behind it; what must be looked at before the next block is looked at where this one ends.
-uint32_t Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
+/// Called by compiled code for an instruction that it does not do itself. Null when it may go on behind
+/// it; what must be looked at before the next block is looked at where this one ends.
+const std::byte* Engine::interpret(Cpu* cpu, const Code* code, uint32_t index) {
   Block& block = *code->block;
   const uint64_t translations = cpu->mmu.incarnation();
   const uint32_t exit = handle(cpu, block, code, index);
   cpu->mmu.widen_range();
-  if (exit != static_cast<uint32_t>(Exit::boundary)) return exit;
+  if (exit != static_cast<uint32_t>(Exit::boundary)) return cpu->engine_->go_on(*cpu);
   const bool calm = !cpu->attention_ && !cpu->stop_requested_ &&
                     cpu->mmu.incarnation() == translations && code->block != nullptr &&
                     cpu->deadline_.value >= cpu->jit_frame_.limit;
-  return calm ? exit : handle_rest(cpu, block, code, index + 1);
+  return calm ? nullptr : interpret_rest(cpu, code, index + 1);
 }
 
 /// The block from there to its end.
-uint32_t Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
-  return handle_rest(cpu, *code->block, code, index);
+const std::byte* Engine::interpret_rest(Cpu* cpu, const Code* code, uint32_t index) {
+  Engine& engine = *cpu->engine_;
+  handle_rest(cpu, *code->block, code, index);
+  return engine.go_on(*cpu);
 }
 
-bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
+/// Behind a block whose last instruction a handler did: the compiled code of the next one, in place of a
+/// round through Cpu::run() that looks at the same.
+const std::byte* Engine::go_on(Cpu& cpu) {
+  Frame& frame = cpu.jit_frame_;
+  cpu.finish(*frame.block, 0, frame.done, frame.flow);
+  frame.link = nullptr;
+  const auto limit = [&] {
+    const Cycle deadline = std::min(cpu.deadline_, vmx::preemption_deadline(cpu));
+    return std::min(std::min(deadline, frame.budget).value, kHighestLimit);
+  };
+  frame.limit = limit();
+  if (cpu.stop_requested_ || cpu.state.clock.value >= frame.limit || cpu.wants_steps() ||
+      cpu.bus().version() != cpu.bus_version_) {
+    return thunks_.leave_between;
+  }
+  if (cpu.attention_) {
+    if (!cpu.service_attention() || cpu.stop_requested_ || cpu.wants_steps()) {
+      return thunks_.leave_between;
+    }
+    frame.limit = limit();
+  }
+  if (cpu.mode_.code_size != 8 || cpu.state.activity != Activity::active ||
+      cpu.state.position.index != 0) {
+    return thunks_.leave_between;
+  }
+  frame.context = context_of(cpu);
+  frame.flags = pack_flags(cpu.state.flags.arithmetic());
+  const Target& target = targets_[cpu.state.rip() % kTargets];
+  const bool known = target.gva == cpu.state.rip() && target.context == frame.context;
+  return known ? target.entry : thunks_.leave_between;
+}
+
+bool Engine::run(Cpu& cpu, Block& block, Cycle limit, Cycle budget) {
   Code* code = block.code;
   if (code == nullptr) {
     if (++block.heat < hot_) return false;
@@ -131,6 +166,7 @@ bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
   Link* const pending = std::exchange(pending_, nullptr);  // compile() may have dropped it
   Frame& frame = cpu.jit_frame_;
   frame.limit = std::min(limit.value, kHighestLimit);
+  frame.budget = budget;
   frame.context = context_of(cpu);
   frame.flags = pack_flags(cpu.state.flags.arithmetic());
   frame.link = nullptr;
@@ -141,14 +177,13 @@ bool Engine::run(Cpu& cpu, Block& block, Cycle limit) {
 
   using Enter = uint32_t (*)(uint64_t*, const std::byte*);
   const auto enter = reinterpret_cast<Enter>(reinterpret_cast<uint64_t>(thunks_.enter));
-  const uint32_t entered = frame.context;
   const auto exit = static_cast<Exit>(enter(cpu.state.regs.data(), code->body));
   cpu.state.flags.set_arithmetic(unpack_flags(frame.flags));
   if (exit == Exit::boundary) {
     cpu.state.position.index = 0;
     cpu.extra_cycles_ = 0;
-    pending_ = frame.context == entered ? frame.link : nullptr;
-    pending_context_ = entered;
+    pending_ = frame.link;
+    pending_context_ = frame.context;
     return true;
   }
   Block& last = *frame.block;
@@ -216,7 +251,9 @@ void Engine::flush() {
 uint32_t Engine::context_of(const Cpu& cpu) {
   const uint64_t translations = cpu.mmu.incarnation() << 3 | cpu.index();
   const uint64_t mode = cpu.mode_key().bits;
-  Context& context = contexts_[(translations ^ mode * 7) % kContexts];
+  // The modes of one machine differ in few bits, anywhere.
+  constexpr uint64_t kSpread = 0x9E37'79B9'7F4A'7C15;
+  Context& context = contexts_[((translations * kSpread) ^ (mode * kSpread)) >> 58];
   if (context.number == kLeave || context.translations != translations || context.mode != mode) {
     context = {translations, mode, ++last_context_};
     require(last_context_ < kNoLink, "contexts are numbered with 31 bits");

@@ -26,8 +26,8 @@ class Engine {
 
   /// Runs compiled code from the start of `block` and as far as links and `limit` allow. False when the
   /// block is not compiled: the interpreter runs it. The caller has checked that the whole block
-  /// may run.
-  bool run(Cpu& cpu, Block& block, Cycle limit);
+  /// may run; `budget` is the part of the limit that deadlines do not move.
+  bool run(Cpu& cpu, Block& block, Cycle limit, Cycle budget);
 
   /// How often a block runs before it is compiled, and before it joins the unit of another; 1 or more.
   void set_heat(uint32_t hot, uint32_t warm) {
@@ -42,7 +42,7 @@ class Engine {
   Engine(const Cpu& cpu, uint64_t cache_bytes);
 
   static constexpr size_t kTargets = 4096;
-  static constexpr size_t kContexts = 64;
+  static constexpr size_t kContexts = 64;  // indexed with 6 bits
 
   /// Where indirect branches go on without leaving compiled code. Generated code knows this layout.
   struct Target {
@@ -64,8 +64,9 @@ class Engine {
   void connect(Link& link, Code& code, uint32_t context);
   static uint32_t handle(Cpu* cpu, Block& block, const Code* code, uint32_t index);
   static uint32_t handle_rest(Cpu* cpu, Block& block, const Code* code, uint32_t index);
-  static uint32_t interpret(Cpu* cpu, const Code* code, uint32_t index);
-  static uint32_t interpret_rest(Cpu* cpu, const Code* code, uint32_t index);
+  static const std::byte* interpret(Cpu* cpu, const Code* code, uint32_t index);
+  static const std::byte* interpret_rest(Cpu* cpu, const Code* code, uint32_t index);
+  const std::byte* go_on(Cpu& cpu);
 
   uint32_t hot_ = 16, warm_ = 4;
   Layout layout_;

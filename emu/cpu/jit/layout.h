@@ -29,7 +29,10 @@ struct Layout {
 struct Thunks {
   const std::byte* enter = nullptr;           ///< uint32_t (uint64_t* regs, const std::byte* body)
   const std::byte* leave = nullptr;           ///< with the Exit in EAX
-  const std::byte* interpret = nullptr;       ///< with the Code in RSI and the index in EDX
+  const std::byte* leave_inside = nullptr;    ///< with Exit::inside
+  const std::byte* leave_between = nullptr;   ///< with Exit::boundary
+  /// With the Code in RSI and the index in EDX; returns only when the block goes on behind it.
+  const std::byte* interpret = nullptr;
   const std::byte* interpret_rest = nullptr;  ///< likewise, to the end of the block
   const std::byte* use_vectors = nullptr;     ///< sets Frame::usable; spoils RAX, RCX and the flags
 };
