@@ -44,11 +44,24 @@ struct Block {
     uint64_t offset = 0, size = 0;
   };
   std::array<Part, 2> parts{};
+  Block* same_start = nullptr;   ///< the next one at this Hpa, of another address or mode
   uint32_t heat = 0;             ///< how often it was run before it was compiled
   jit::Code* code = nullptr;     ///< compiled
   std::array<uint32_t, kMaxBlockInsns + 1> prefix{};  ///< cycles before instruction k at `count`
   std::array<Insn, kMaxBlockInsns> insns;
   std::unique_ptr<timing::BlockTiming> timing;  ///< at level `core`
+
+  /// As if just made, but for instructions and costs, which are written up to `count`.
+  void start_anew() {
+    second_page = {};
+    count = bytes = heat = 0;
+    valid = true;
+    chains = false;
+    parts = {};
+    same_start = nullptr;
+    code = nullptr;
+    timing.reset();
+  }
 };
 
 /// All blocks of a machine, shared by its processors. A cache: dropping it at any instruction boundary
@@ -65,6 +78,8 @@ class BlockCache : public WriteSink {
     }
     return find_slow(hpa, gva, mode);
   }
+  /// An empty block, to be filled and inserted. Storage of dead blocks is used again.
+  std::unique_ptr<Block> blank();
   /// Takes ownership; marks the lines the block was decoded from.
   Block* insert(std::unique_ptr<Block> block);
   void clear();
@@ -76,11 +91,13 @@ class BlockCache : public WriteSink {
   void code_written(uint64_t offset, uint64_t size) override;
   void translation_written() override {}
   void page_marked(uint64_t) override {}
-  /// Frees invalidated blocks; no processor may be inside one.
-  void collect();
+  /// Frees blocks that were dropped, once they are many; no processor may be inside one.
+  void collect() {
+    if (dead_count_ >= kCollectThreshold || !retired_.empty()) [[unlikely]] free_dead();
+  }
 
  private:
-  static constexpr size_t kCollectThreshold = 4096;
+  static constexpr size_t kCollectThreshold = 1024;
   static constexpr size_t kFastSlots = size_t{1} << 15;
   static size_t slot(Hpa hpa, Gva gva, ModeKey mode) {
     const uint64_t mixed = hpa.value ^ (gva.value >> 12) * 0x9E3779B97F4A7C15 ^ mode.bits * 31;
@@ -91,13 +108,15 @@ class BlockCache : public WriteSink {
   /// Where in RAM the bytes at `start` lie; of size 0 for devices and holes.
   Block::Part part_of(Hpa start, uint64_t bytes) const;
   void unlink(Block& block);
+  void free_dead();
 
   Bus& bus_;
   std::vector<Block*> fast_;
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::unordered_map<uint64_t, std::vector<Block*>> by_hpa_;   // never iterated
+  std::unordered_map<uint64_t, Block*> by_hpa_;  // heads of Block::same_start; never iterated
   std::unordered_map<uint64_t, std::vector<Block*>> by_page_;  // RAM page offset; never iterated
   std::vector<std::unique_ptr<Block>> retired_;
+  std::vector<std::unique_ptr<Block>> spare_;  // at most kCollectThreshold
   uint64_t generation_ = 0;
   size_t dead_count_ = 0;
 };

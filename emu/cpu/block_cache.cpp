@@ -1,5 +1,6 @@
 // BlockCache: finding blocks by where and how they run, and dropping them when their bytes change.
 #include <algorithm>
+#include <utility>
 
 #include "emu/cpu/block.h"
 #include "emu/cpu/jit/code.h"
@@ -23,7 +24,7 @@ BlockCache::BlockCache(Bus& bus) : bus_(bus), fast_(kFastSlots, nullptr) {
 Block* BlockCache::find_slow(Hpa hpa, Gva gva, ModeKey mode) {
   const auto found = by_hpa_.find(hpa.value);
   if (found == by_hpa_.end()) return nullptr;
-  for (Block* block : found->second) {
+  for (Block* block = found->second; block != nullptr; block = block->same_start) {
     if (block->gva == gva && block->mode == mode) {
       fast_[slot(hpa, gva, mode)] = block;
       return block;
@@ -39,6 +40,14 @@ Block::Part BlockCache::part_of(Hpa start, uint64_t bytes) const {
   return stored ? Block::Part{range.ram_offset + (start - range.start), bytes} : Block::Part{};
 }
 
+std::unique_ptr<Block> BlockCache::blank() {
+  if (spare_.empty()) return std::make_unique<Block>();
+  std::unique_ptr<Block> block = std::move(spare_.back());
+  spare_.pop_back();
+  block->start_anew();
+  return block;
+}
+
 Block* BlockCache::insert(std::unique_ptr<Block> owned) {
   Block* const block = owned.get();
   const uint64_t in_first = std::min<uint64_t>(block->bytes,
@@ -51,7 +60,9 @@ Block* BlockCache::insert(std::unique_ptr<Block> owned) {
     std::vector<Block*>& page = by_page_[page_of(part)];
     if (page.empty() || page.back() != block) page.push_back(block);  // both may be one page
   }
-  by_hpa_[block->hpa.value].push_back(block);
+  Block*& head = by_hpa_[block->hpa.value];
+  block->same_start = head;
+  head = block;
   fast_[slot(block->hpa, block->gva, block->mode)] = block;
   blocks_.push_back(std::move(owned));
   return block;
@@ -87,12 +98,22 @@ void BlockCache::code_written(uint64_t offset, uint64_t size) {
   }
   if (dead.empty()) return;
   ++generation_;
-  for (Block* block : dead) unlink(*block);
-  // Lines of this page that no remaining block was decoded from are plain data again.
-  bus_.memory().unmark_lines(page->first, kPageSize, mark::code);
-  for (const Block* block : page->second) {
+  uint64_t first = ~uint64_t{0}, end = 0;
+  for (Block* block : dead) {
     for (const Block::Part& part : block->parts) {
       if (part.size == 0 || page_of(part) != page->first) continue;
+      first = std::min(first, part.offset);
+      end = std::max(end, part.offset + part.size);
+    }
+    unlink(*block);
+  }
+  // Lines that no remaining block was decoded from are plain data again.
+  first &= ~(kLineSize - 1);
+  end = (end + kLineSize - 1) & ~(kLineSize - 1);
+  bus_.memory().unmark_lines(first, end - first, mark::code);
+  for (const Block* block : page->second) {
+    for (const Block::Part& part : block->parts) {
+      if (part.size == 0 || !overlaps(part, first, end - first)) continue;
       bus_.memory().mark_lines(part.offset, part.size, mark::code);
     }
   }
@@ -100,8 +121,10 @@ void BlockCache::code_written(uint64_t offset, uint64_t size) {
 
 void BlockCache::unlink(Block& block) {
   const auto same_start = by_hpa_.find(block.hpa.value);
-  std::erase(same_start->second, &block);
-  if (same_start->second.empty()) by_hpa_.erase(same_start);
+  Block** link = &same_start->second;
+  while (*link != &block) link = &(*link)->same_start;
+  *link = block.same_start;
+  if (same_start->second == nullptr) by_hpa_.erase(same_start);
   Block*& fast = fast_[slot(block.hpa, block.gva, block.mode)];
   if (fast == &block) fast = nullptr;
   for (const Block::Part& part : block.parts) {
@@ -110,10 +133,15 @@ void BlockCache::unlink(Block& block) {
   ++dead_count_;
 }
 
-void BlockCache::collect() {
+void BlockCache::free_dead() {
   retired_.clear();
   if (dead_count_ < kCollectThreshold) return;
-  std::erase_if(blocks_, [](const std::unique_ptr<Block>& block) { return !block->valid; });
+  const auto dead = std::partition(blocks_.begin(), blocks_.end(),
+                                   [](const std::unique_ptr<Block>& block) { return block->valid; });
+  for (auto block = dead; block != blocks_.end() && spare_.size() < kCollectThreshold; ++block) {
+    spare_.push_back(std::move(*block));
+  }
+  blocks_.erase(dead, blocks_.end());
   dead_count_ = 0;
 }
 

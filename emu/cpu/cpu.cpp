@@ -37,6 +37,7 @@ Cpu::Cpu(uint32_t index, Bus& bus, BlockCache& blocks, CpuPorts& ports,
     : mmu(bus, *this, index),
       index_(index),
       blocks_(blocks),
+      builder_(profile),
       ports_(ports),
       profile_(profile),
       code_sink_(*this) {
@@ -195,7 +196,7 @@ Block* Cpu::block_at(Gva gva, Hpa hpa) {
 }
 
 std::unique_ptr<Block> Cpu::form_block(Gva gva, Hpa hpa) {
-  auto block = std::make_unique<Block>();
+  auto block = blocks_.blank();
   block->gva = gva;
   block->hpa = hpa;
   block->mode = mode_key_;
@@ -206,7 +207,7 @@ std::unique_ptr<Block> Cpu::form_block(Gva gva, Hpa hpa) {
   while (block->count < kMaxBlockInsns && block->bytes < in_page) {
     const auto rest = std::span{page}.subspan(block->bytes, in_page - block->bytes);
     Insn insn;
-    if (!build_insn(rest.first(std::min<size_t>(rest.size(), kMaxInsnBytes)), insn)) {
+    if (!builder_.build(rest.first(std::min<size_t>(rest.size(), kMaxInsnBytes)), mode_, insn)) {
       // The instruction crosses into the next page: a block of its own.
       if (block->count != 0 || !form_crossing(*block, rest)) break;
       return block;
@@ -231,10 +232,6 @@ void Cpu::time_block(Block& block, std::span<const std::byte> bytes) const {
       timing::time_block(bytes, block.gva, mode_.code_size, block.count, *core_parameters_));
 }
 
-bool Cpu::build_insn(std::span<const std::byte> bytes, Insn& insn) const {
-  return emu::build_insn(bytes, mode_, profile_, insn);
-}
-
 bool Cpu::form_crossing(Block& block, std::span<const std::byte> head) {
   const Gva next = (block.gva & ~kPageMask) + kPageSize;
   const auto second = mmu.translate_fetch(Gva{next.value & linear_mask_});
@@ -246,7 +243,7 @@ bool Cpu::form_crossing(Block& block, std::span<const std::byte> head) {
   std::copy(head.begin(), head.end(), bytes.begin());
   bus().read_block(*second, std::span{bytes}.subspan(head.size()));
   Insn insn;
-  require(build_insn(bytes, insn), "fifteen bytes always decide an instruction");
+  require(builder_.build(bytes, mode_, insn), "fifteen bytes always decide an instruction");
   insn.flags |= insn_flag::ends_block;
   block.insns[0] = insn;
   block.prefix[1] = insn.cost;
@@ -289,6 +286,7 @@ RunStop Cpu::run(const RunLimits& limits) {
   deadline_ = limits.deadline;
   shared_ = limits.shared;
   for (;;) {
+    blocks_.collect();
     if (stop_requested_) return RunStop::observer;
     if (state.clock >= deadline_) return RunStop::deadline;
     if (state.retired >= limits.max_retired) return RunStop::budget;

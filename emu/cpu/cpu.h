@@ -11,8 +11,8 @@
 #include "emu/arch/cpuid_profile.h"
 #include "emu/arch/exceptions.h"
 #include "emu/cpu/block.h"
-#include "emu/cpu/build_insn.h"
 #include "emu/cpu/insn.h"
+#include "emu/cpu/insn_builder.h"
 #include "emu/cpu/jit/code.h"
 #include "emu/cpu/observer.h"
 #include "emu/cpu/ports.h"
@@ -341,7 +341,6 @@ class Cpu final : public AccessClock, private PageLog {
   Block* block_at(Gva gva, Hpa hpa);
   std::unique_ptr<Block> form_block(Gva gva, Hpa hpa);
   bool form_crossing(Block& block, std::span<const std::byte> head);
-  bool build_insn(std::span<const std::byte> bytes, Insn& insn) const;
   Flow execute(Block& block, uint32_t index, uint32_t last, bool repeat);
   /// The same at level `core`: what each instruction waited for goes into the core's clock.
   Flow execute_timed(Block& block, uint32_t index, uint32_t last, bool repeat);
@@ -391,6 +390,7 @@ class Cpu final : public AccessClock, private PageLog {
 
   uint32_t index_;
   BlockCache& blocks_;
+  InsnBuilder builder_;
   CpuPorts& ports_;
   const arch::CpuProfile& profile_;
   CodeSink code_sink_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace vitrine::emu {
@@ -13,6 +15,7 @@ namespace {
 struct Table {
   std::vector<Row> rows;
   std::vector<uint16_t> by_mnemonic;  ///< row numbers by mnemonic, in table order among equals
+  std::unordered_map<std::string_view, size_t> first;  ///< index into by_mnemonic; never iterated
 
   Table() {
     // Integer and control rows first: where a mnemonic has several meanings, the order of the
@@ -26,6 +29,7 @@ struct Table {
     std::stable_sort(by_mnemonic.begin(), by_mnemonic.end(), [this](uint16_t a, uint16_t b) {
       return rows[a].mnemonic < rows[b].mnemonic;
     });
+    for (size_t i = 0; i < by_mnemonic.size(); ++i) first.emplace(rows[by_mnemonic[i]].mnemonic, i);
   }
 };
 
@@ -40,13 +44,14 @@ std::span<const Row> instruction_table() { return table().rows; }
 
 std::optional<RowMatch> find_row(const Decoded& decoded) {
   const Table& t = table();
-  auto it = std::lower_bound(
-      t.by_mnemonic.begin(), t.by_mnemonic.end(), decoded.mnemonic,
-      [&t](uint16_t row, std::string_view mnemonic) { return t.rows[row].mnemonic < mnemonic; });
-  for (; it != t.by_mnemonic.end() && t.rows[*it].mnemonic == decoded.mnemonic; ++it) {
-    const auto select = t.rows[*it].select;
+  const auto first = t.first.find(decoded.mnemonic);
+  if (first == t.first.end()) return std::nullopt;
+  for (size_t i = first->second; i < t.by_mnemonic.size(); ++i) {
+    const uint16_t row = t.by_mnemonic[i];
+    if (t.rows[row].mnemonic != decoded.mnemonic) break;
+    const auto select = t.rows[row].select;
     const Handler handler = select == nullptr ? nullptr : select(decoded);
-    if (handler != nullptr) return RowMatch{*it, handler};
+    if (handler != nullptr) return RowMatch{row, handler};
   }
   return std::nullopt;
 }

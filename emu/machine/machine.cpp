@@ -210,7 +210,6 @@ StopReason Machine::run(const RunRequest& request) {
     const RunStop stop = cpu.run(limits);
     events_.set_horizon(nullptr);
     if (cpu.take_yield()) turn_.until = cpu.state.clock;
-    blocks_.collect();
     if (ended_) return end_reason_;
     if (stop == RunStop::observer) return StopReason::observer;
   }

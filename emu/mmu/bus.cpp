@@ -94,6 +94,7 @@ void Bus::unmap(Hpa start, uint64_t size) {
 }
 
 void Bus::changed() {
+  last_ = &kOpen;
   if (!a20_open_) folded_ = fold(ranges_);
   ++version_;
 }
@@ -106,17 +107,12 @@ void Bus::set_a20(bool open) {
 }
 
 const BusRange& Bus::find_in(const std::vector<BusRange>& ranges, Hpa address) {
-  static constexpr BusRange kOpen{};
   const auto after =
       std::upper_bound(ranges.begin(), ranges.end(), address,
                        [](Hpa a, const BusRange& range) { return a < range.start; });
   if (after == ranges.begin()) return kOpen;
   const BusRange& range = *(after - 1);
   return address - range.start < range.size ? range : kOpen;
-}
-
-const BusRange& Bus::find(Hpa address) const {
-  return find_in(a20_open_ ? ranges_ : folded_, address);
 }
 
 uint64_t Bus::read(Hpa address, unsigned size, const BusAccess& access) {

@@ -66,7 +66,12 @@ class Bus {
   uint64_t version() const { return version_; }
 
   /// The range that holds `address`; kind open where nothing is mapped.
-  const BusRange& find(Hpa address) const;
+  const BusRange& find(Hpa address) const {
+    if (address - last_->start >= last_->size) [[unlikely]] {
+      last_ = &find_in(a20_open_ ? ranges_ : folded_, address);
+    }
+    return *last_;
+  }
 
   /// The A20 gate: while closed, the processors' address bit 20 is 0, so that each odd MiB shows the
   /// even one below it. Raises version() when it changes.
@@ -108,6 +113,7 @@ class Bus {
     uint64_t target_offset;
   };
   const PortRange* find_port(uint16_t port) const;
+  static constexpr BusRange kOpen{};
   static const BusRange& find_in(const std::vector<BusRange>& ranges, Hpa address);
   void read_from(const std::vector<BusRange>& ranges, Hpa address, std::span<std::byte> out) const;
   void write_to(const std::vector<BusRange>& ranges, Hpa address, std::span<const std::byte> in,
@@ -118,6 +124,7 @@ class Bus {
   Memory& memory_;
   std::vector<BusRange> ranges_;  // ascending, not overlapping
   std::vector<BusRange> folded_;  // ranges_ as they look while A20 is closed; else empty
+  mutable const BusRange* last_ = &kOpen;  // found last; kOpen, which holds nothing, before
   bool a20_open_ = true;
   std::vector<PortRange> ports_;  // ascending, not overlapping
   DmaObserver* dma_observer_ = nullptr;

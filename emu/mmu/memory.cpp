@@ -25,7 +25,8 @@ bool was_empty_table(std::span<const std::byte> before) {
 }  // namespace
 
 Memory::Memory(uint64_t size)
-    : size_(size), ram_(size), line_marks_(size / kLineSize), page_marks_(size / kPageSize) {
+    : size_(size), ram_(size), line_marks_(size / kLineSize), page_marks_(size / kPageSize),
+      unrest_(size / kPageSize) {
   require(size % kPageSize == 0 && size != 0 && size <= kMaxSize, "RAM size out of range");
 }
 
@@ -41,6 +42,8 @@ void Memory::write_honouring(uint64_t offset, std::span<const std::byte> in, uin
     const auto part = in.first(step);
     note_dirty(offset);
     if ((page_marks(offset) & mark::any_line) == 0) {
+      uint8_t& unrest = unrest_[offset / kPageSize];
+      if (unrest != 0) --unrest;
       std::memcpy(host(offset), part.data(), part.size());
     } else {
       write_marked(offset, part, honoured);
@@ -79,6 +82,7 @@ void Memory::write_marked(uint64_t offset, std::span<const std::byte> in, uint8_
     }
   }
   if ((marks & mark::code) != 0) {
+    unrest_[offset / kPageSize] = kUnrest;
     for (WriteSink* sink : sinks_) sink->code_written(offset, in.size());
   }
   if ((marks & mark::watch) != 0 && watch_sink_ != nullptr) {
@@ -87,7 +91,7 @@ void Memory::write_marked(uint64_t offset, std::span<const std::byte> in, uint8_
 }
 
 void Memory::mark_lines(uint64_t offset, uint64_t size, uint8_t marks) {
-  const bool page_was_plain = (page_marks(offset) & mark::any_line) == 0;
+  const bool page_was_plain = may_write_directly(offset);
   for (uint64_t line = offset / kLineSize; line <= (offset + size - 1) / kLineSize; ++line) {
     std::byte& line_mark = line_marks_.data()[line];
     if ((marks & mark::translation) != 0 &&

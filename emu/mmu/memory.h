@@ -51,7 +51,7 @@ class Memory {
   uint64_t size() const { return size_; }
 
   /// Direct view for cached translations and readers. Writing through it is for callers that have
-  /// checked `page_marks(offset) & mark::any_line` to be 0 and have called note_dirty().
+  /// asked may_write_directly() and have called note_dirty().
   std::byte* host(uint64_t offset) { return ram_.data() + offset; }
   const std::byte* host(uint64_t offset) const { return ram_.data() + offset; }
 
@@ -66,6 +66,16 @@ class Memory {
     write_honouring(offset, in, mark::code | mark::watch);
   }
 
+  /// Whether nobody has to hear of writes to the page. A page whose code was written lately does not
+  /// count as such for a while: code that is patched or made anew would otherwise be marked each time,
+  /// and every cached translation looked at.
+  bool may_write_directly(uint64_t offset) const {
+    return (page_marks(offset) & mark::any_line) == 0 && unrest_[offset / kPageSize] == 0;
+  }
+  /// The offset of what host() answered.
+  uint64_t offset_of(const std::byte* host) const {
+    return static_cast<uint64_t>(host - ram_.data());
+  }
   uint8_t page_marks(uint64_t offset) const { return page_marks_[offset / kPageSize]; }
   uint8_t line_marks(uint64_t offset) const {
     return static_cast<uint8_t>(line_marks_.data()[offset / kLineSize]);
@@ -85,6 +95,8 @@ class Memory {
   void visit(StateVisitor& v);
 
  private:
+  static constexpr uint8_t kUnrest = 255;
+
   void write_honouring(uint64_t offset, std::span<const std::byte> in, uint8_t honoured);
   void write_marked(uint64_t offset, std::span<const std::byte> in, uint8_t honoured);
   void refresh_page_summary(uint64_t page);
@@ -93,6 +105,9 @@ class Memory {
   host::LazyMemory ram_;
   host::LazyMemory line_marks_;
   std::vector<uint8_t> page_marks_;
+  /// By page: plain writes until one whose code was written may be written directly again. Not 0: no
+  /// write translation of it is cached.
+  std::vector<uint8_t> unrest_;
   std::vector<uint64_t> translation_lines_;
   std::vector<WriteSink*> sinks_;
   WatchSink* watch_sink_ = nullptr;

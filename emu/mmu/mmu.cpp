@@ -83,6 +83,7 @@ Result<void, Fault> Mmu::check_alignment(Gva gva, size_t size) const {
 
 Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   if (!canonical(gva)) return Err{Fault{Fault::Kind::non_canonical}};
+  if (const auto hpa = known_page(gva, request)) return *hpa;
   const uint64_t key = (gva.value & ~kPageMask) | class_of(request) | (request.write ? 4u : 0u);
   DevicePage& device = bank_->devices[(gva.value >> 12) % kDevicePages];
   if (device.key == key && !request.fetch) return device.page + (gva.value & kPageMask);
@@ -112,16 +113,35 @@ Result<Hpa, Fault> Mmu::translate(Gva gva, AccessRequest request) {
   const uint64_t tag = gva.value & ~kPageMask;
   const uint64_t addend = reinterpret_cast<uint64_t>(memory.host(page_offset)) - tag;
   if (e.addend != addend || (e.read_tag != tag && e.write_tag != tag)) {
-    e = {0, Translations::empty_tag(slot), 0};
+    e = {0, Translations::empty_tag(slot), 0, 0};
   }
   e.addend = addend;
   e.read_tag = tag;
-  if (request.write && range.kind == BusRange::Kind::ram && t->dirty &&
-      (memory.page_marks(page_offset) & mark::any_line) == 0) {
-    memory.note_dirty(page_offset);
-    e.write_tag = tag;
+  e.physical = (t->hpa.value & ~kPageMask) | (e.physical & Translations::Entry::kMayWrite);
+  if (request.write && range.kind == BusRange::Kind::ram && t->dirty) {
+    e.physical |= Translations::Entry::kMayWrite;
+    allow_writes(e, tag);
   }
   return t->hpa;
+}
+
+void Mmu::allow_writes(Translations::Entry& e, uint64_t tag) {
+  Memory& memory = bus_.memory();
+  const uint64_t page = memory.offset_of(host(e, Gva{tag}));
+  if (!memory.may_write_directly(page)) return;
+  memory.note_dirty(page);
+  e.write_tag = tag;
+}
+
+std::optional<Hpa> Mmu::known_page(Gva gva, AccessRequest request) {
+  const uint64_t tag = gva.value & ~kPageMask;
+  Translations::Entry& e = bank_->data[class_of(request)].entries[Translations::index(gva)];
+  if (request.fetch || e.read_tag != tag) return std::nullopt;
+  if (request.write) {
+    if ((e.physical & Translations::Entry::kMayWrite) == 0) return std::nullopt;
+    if (e.write_tag != tag) allow_writes(e, tag);
+  }
+  return Hpa{(e.physical & ~kPageMask) | (gva.value & kPageMask)};
 }
 
 Result<Hpa, Fault> Mmu::translate_fetch_slow(Gva gva) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "emu/mmu/translations.h"
@@ -256,6 +257,10 @@ class Mmu {
   Result<Hpa, Fault> translate_fetch_slow(Gva gva);
   /// Walks, fills the bank when the page is plain RAM, and returns where the byte lies.
   Result<Hpa, Fault> translate(Gva gva, AccessRequest request);
+  /// Where the byte lies when its page is RAM that was walked to for such an access.
+  std::optional<Hpa> known_page(Gva gva, AccessRequest request);
+  /// Fills in the write tag unless somebody has to hear of writes to the page.
+  void allow_writes(Translations::Entry& e, uint64_t tag);
   Result<void, Fault> check_alignment(Gva gva, size_t size) const;
   void read_physical(Hpa hpa, std::byte* out, size_t size);
   void write_physical(Hpa hpa, const std::byte* in, size_t size);

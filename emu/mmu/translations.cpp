@@ -9,7 +9,7 @@ void Translations::forget() {
   patience = kPatience;
   size_t i = 0;
   for (Entry& e : entries) {
-    e = {empty_tag(i), empty_tag(i), 0};
+    e = {empty_tag(i), empty_tag(i), 0, 0};
     ++i;
   }
   filled = false;

@@ -20,6 +20,10 @@ struct Translations {
     uint64_t read_tag = 0;
     uint64_t write_tag = 0;
     uint64_t addend = 0;  ///< host address minus guest-virtual address, modulo 2^64
+    /// The page's Hpa, and kMayWrite when a write needs no walk: one was walked for, and D is set. Such a
+    /// page lacks the write tag when somebody has to hear of writes.
+    uint64_t physical = 0;
+    static constexpr uint64_t kMayWrite = 1;
   };
   /// Accesses of up to kWidest bytes may start in the first `size` bytes.
   struct Range {

@@ -8,7 +8,7 @@ namespace vitrine::emu::jit {
 namespace {
 
 constexpr int32_t kEntries = offsetof(Translations, entries);
-static_assert(sizeof(Translations::Entry) == 24 && Translations::kEntries == 512);
+static_assert(sizeof(Translations::Entry) == 32 && Translations::kEntries == 512);
 constexpr uint32_t kTargetIndexMask = 4095;
 
 constexpr uint32_t bit(unsigned guest) { return uint32_t{1} << guest; }
@@ -310,9 +310,8 @@ void BlockCompiler::miss_side(const Miss& miss) {
   a_.mov(x86::rdx, x86::rax);
   a_.shr(x86::rdx, Translations::kFold);
   a_.xor_(x86::rdx, x86::rax);
-  a_.shr(x86::rdx, 9);
-  a_.and_(x86::edx, 0xFF8);
-  a_.lea(x86::edx, x86::ptr(x86::rdx, x86::rdx, 1));
+  a_.shr(x86::rdx, 7);
+  a_.and_(x86::edx, 0x3FE0);
   a_.add(x86::rdx, x86::rcx);
   a_.mov(x86::rcx, x86::rax);
   a_.xor_(x86::rcx, field(miss.write ? offsetof(Entry, write_tag) : offsetof(Entry, read_tag)));
