@@ -8,8 +8,9 @@ namespace {
 
 constexpr uint64_t kStretch = 20'000'000;
 
-/// Both engines on the same options; the reason to stop, once they have agreed on everything.
-emu::StopReason agreed(ui::RunOptions options, emu::Cycle until) {
+/// Both engines on the same options; the reason to stop, once they have agreed on everything and both have
+/// said the words on the serial line.
+emu::StopReason agreed(ui::RunOptions options, emu::Cycle until, const std::string& words = "") {
   options.machine.engine = emu::EngineKind::jit;
   ui::Session jit(options);
   options.machine.engine = emu::EngineKind::interpreter;
@@ -22,6 +23,7 @@ emu::StopReason agreed(ui::RunOptions options, emu::Cycle until) {
   }
   REQUIRE_FALSE(difference);
   CHECK(jit.serial().text() == reference.serial().text());
+  CHECK(jit.serial().text().find(words) != std::string::npos);
   if (jit.machine().engine() != nullptr) CHECK(jit.machine().engine()->blocks_compiled() > 100);
   return lockstep.reason();
 }
@@ -48,4 +50,28 @@ TEST_CASE("both engines agree on a kernel until it panics for want of a root",
   ui::finish_options(options);
   const auto reason = agreed(options, emu::Cycle{600'000'000});
   CHECK(reason == emu::StopReason::reset);
+}
+
+TEST_CASE("both engines agree on the works that are measured", "[lockstep]") {
+  if (!test::have_image("works")) return;
+  ui::RunOptions options = test::options_for("works");
+  options.hypervisor = "none";
+  options.append = "percent=0";
+  ui::finish_options(options);
+  CHECK(agreed(options, emu::Cycle{2'000'000'000}, "BENCH PASS") == emu::StopReason::guest_exit);
+}
+
+TEST_CASE("both engines agree on Debian's kernel up to the shell's prompt", "[lockstep][linux]") {
+  ui::RunOptions options;
+  options.image = "linux";
+  options.serial = "null";
+  try {
+    ui::finish_options(options);
+    ui::Session fetched(options);
+  } catch (const ui::UsageError&) {
+    test::skip(test::SkipReason::no_network, "Debian's kernel is not in the cache");
+    return;
+  }
+  CHECK(agreed(options, emu::Cycle{1'800'000'000}, "vitrine:/root#") ==
+        emu::StopReason::cycle_limit);
 }

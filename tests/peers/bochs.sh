@@ -26,7 +26,8 @@ end_bochs() { # script(1) does not always notice that its program has ended
   bochs_process= bochs_terminal=
 }
 
-# start_bochs 'GRUB LINES' FILE…: the files are in the root of the disc; serial output goes to serial.txt.
+# start_bochs 'GRUB LINES' FILE…: the files are in the root of the disc; serial output goes to serial.txt, or to the
+# file or pipe $bochs_serial.
 start_bochs() {
   local lines=$1
   shift
@@ -44,7 +45,7 @@ memory: guest=512, host=512
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=disc.iso, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=serial.txt
+com1: enabled=1, mode=file, dev=${bochs_serial:-serial.txt}
 clock: sync=none
 log: bochs.log
 panic: action=fatal

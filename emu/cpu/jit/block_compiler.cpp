@@ -10,6 +10,7 @@ namespace {
 constexpr int32_t kEntries = offsetof(Translations, entries);
 static_assert(sizeof(Translations::Entry) == 32 && Translations::kEntries == 512);
 constexpr uint32_t kTargetIndexMask = 4095;
+constexpr uint8_t kNoGuest = 0xFF;
 
 constexpr uint32_t bit(unsigned guest) { return uint32_t{1} << guest; }
 
@@ -32,6 +33,7 @@ BlockCompiler::BlockCompiler(x86::Assembler& a, const Surroundings& around, cons
       code_(*unit_block_.code),
       start_(a.newLabel()),
       no_vectors_(a.newLabel()) {
+  floats_.fill(kNoGuest);
   if (!unit_block_.joins) return;
   loaded_at_start_ = unit.shared;
   dirty_at_start_ = unit.written;
@@ -57,6 +59,7 @@ void BlockCompiler::compile() {
   for (index_ = 0; index_ < block_.count; ++index_) {
     const Insn& insn = block_.insns[index_];
     next_rip_ += insn.length;
+    if (plan_.native[index_] && plan_.floating) bring_in(registers_of(insn, plan_.form[index_]));
     dirty_before_ = dirty_;
     vectors_before_ = vectors_;
     cold_ = nullptr;
@@ -136,7 +139,7 @@ void BlockCompiler::entry_from_outside() {
 /// Shared registers whose places this block needs for others.
 void BlockCompiler::make_room() {
   for (unsigned g = 0; g < 16; ++g) {
-    if ((loaded_ & bit(g)) == 0 || plan_.host[g] == unit_.host[g]) continue;
+    if ((loaded_ & bit(g)) == 0 || in_shared_place(g)) continue;
     if ((dirty_ & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(unit_.host[g]));
     loaded_ &= ~bit(g);
     dirty_ &= ~bit(g);
@@ -199,8 +202,37 @@ void BlockCompiler::instruction(const Insn& insn, const Form& f) {
 
 // --- Registers ---
 
+uint8_t BlockCompiler::host_of(unsigned guest) const {
+  if (plan_.host[guest] != kNoHost) return plan_.host[guest];
+  for (size_t i = 0; plan_.floating && i < kFloats; ++i) {
+    if (floats_[i] == guest) return plan_.floats[i];
+  }
+  return kNoHost;
+}
+
+/// Moves alone, so that the flags stay.
+void BlockCompiler::bring_in(uint32_t guests) {
+  for (unsigned g = 0; g < 16; ++g) {
+    if ((guests & bit(g)) == 0 || host_of(g) != kNoHost) continue;
+    const auto busy = [&](size_t i) { return floats_[i] != kNoGuest && (guests & bit(floats_[i])) != 0; };
+    size_t tries = 0;
+    while (busy(next_float_)) {
+      next_float_ = (next_float_ + 1) % kFloats;
+      require(++tries < kFloats, "no instruction needs more registers than there are floating places");
+    }
+    uint8_t& place = floats_[next_float_];
+    if (place != kNoGuest) {
+      if ((dirty_ & bit(place)) != 0) a_.mov(guest_register(place), x86::gpq(plan_.floats[next_float_]));
+      loaded_ &= ~bit(place);
+      dirty_ &= ~bit(place);
+    }
+    place = static_cast<uint8_t>(g);
+    next_float_ = (next_float_ + 1) % kFloats;
+  }
+}
+
 x86::Gp BlockCompiler::use(unsigned guest, unsigned bytes) {
-  const uint8_t host = plan_.host[guest];
+  const uint8_t host = host_of(guest);
   require(host != kNoHost, "a native instruction has all its registers");
   if ((loaded_ & bit(guest)) == 0) {
     a_.mov(x86::gpq(host), guest_register(guest));
@@ -217,12 +249,12 @@ x86::Gp BlockCompiler::change(unsigned guest, unsigned bytes, bool whole) {
   }
   require((plan_.written & bit(guest)) != 0, "a plan knows what its forms write");
   dirty_ |= bit(guest);
-  return host_register(plan_.host[guest], bytes);
+  return host_register(host_of(guest), bytes);
 }
 
 void BlockCompiler::store_dirty(uint32_t which) {
   for (unsigned g = 0; g < 16; ++g) {
-    if ((which & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(plan_.host[g]));
+    if ((which & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(host_of(g)));
   }
 }
 
@@ -277,6 +309,7 @@ x86::Mem BlockCompiler::probe(unsigned bytes, bool write, Translations::Kind kin
   cold_->back = a_.newLabel();
   cold_->index = index_;
   cold_->dirty = dirty_before_;
+  cold_->floats = floats_;
   cold_->vectors_before = vectors_before_;
   const Miss& miss = misses_.emplace_back(
       Miss{a_.newLabel(), a_.newLabel(), cold_->from, bytes, write, kind});
@@ -352,6 +385,7 @@ asmjit::Imm BlockCompiler::immediate(const Insn& insn, unsigned bytes) const {
 /// The whole instruction by its handler, with everything stored and loaded again.
 void BlockCompiler::cold_side(const Cold& cold) {
   a_.bind(cold.from);
+  floats_ = cold.floats;
   store_dirty(cold.dirty);
   store_vectors(cold.vectors_before);
   a_.mov(x86::rsi, address(&code_));
@@ -359,7 +393,7 @@ void BlockCompiler::cold_side(const Cold& cold) {
   a_.call(address(around_.thunks.interpret));
   if (cold.ends) return;  // the thunk does not come back
   for (unsigned g = 0; g < 16; ++g) {
-    if ((cold.loaded & bit(g)) != 0) a_.mov(x86::gpq(plan_.host[g]), guest_register(g));
+    if ((cold.loaded & bit(g)) != 0) a_.mov(x86::gpq(host_of(g)), guest_register(g));
   }
   load_vectors(cold.vectors_after);
   if (cold.host_flags) load_flags(a_, layout_);
@@ -403,8 +437,8 @@ void BlockCompiler::end_block() {
 /// Registers that only this block has in the host leave it.
 void BlockCompiler::put_back() {
   for (unsigned g = 0; g < 16; ++g) {
-    if ((loaded_ & bit(g)) == 0 || plan_.host[g] == unit_.host[g]) continue;
-    if ((dirty_ & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(plan_.host[g]));
+    if ((loaded_ & bit(g)) == 0 || in_shared_place(g)) continue;
+    if ((dirty_ & bit(g)) != 0) a_.mov(guest_register(g), x86::gpq(host_of(g)));
     loaded_ &= ~bit(g);
     dirty_ &= ~bit(g);
   }

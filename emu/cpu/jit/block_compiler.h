@@ -46,12 +46,14 @@ class BlockCompiler {
   std::array<LinkLabels, 2> links;
 
  private:
+  using Floats = std::array<uint8_t, kFloats>;
   /// An access that missed: the handler does the whole instruction, and compiled code goes on.
   struct Cold {
     asmjit::Label from, back;
     uint32_t index = 0;
     uint32_t dirty = 0;   ///< guest registers to store before
     uint32_t loaded = 0;  ///< guest registers to load after
+    Floats floats{};
     bool host_flags = false;
     bool ends = false;
     VectorRegisters vectors_before;  ///< to store those that are dirty
@@ -85,6 +87,7 @@ class BlockCompiler {
     uint32_t index = 0;
     uint32_t usable = 0;
     uint32_t dirty = 0;
+    Floats floats{};
     VectorRegisters vectors;
   };
 
@@ -130,6 +133,13 @@ class BlockCompiler {
   void need_flags();
   void flags_set();
   void store_dirty(uint32_t which);
+  /// Places for what the next instruction needs, where its registers have none of their own.
+  void bring_in(uint32_t guests);
+  uint8_t host_of(unsigned guest) const;
+  /// Whether the unit has the register in the same place.
+  bool in_shared_place(unsigned guest) const {
+    return plan_.host[guest] != kNoHost && plan_.host[guest] == unit_.host[guest];
+  }
   void make_room();
   void look_at_limit();
   /// Time and what only this block has in the host; spoils no flag.
@@ -172,6 +182,8 @@ class BlockCompiler {
   uint32_t loaded_ = 0;
   uint32_t dirty_ = 0;
   uint32_t dirty_before_ = 0;
+  Floats floats_{};  ///< the guest registers in Plan::floats; kNoGuest for none
+  size_t next_float_ = 0;
   bool host_flags_ = false;     ///< the host's flags are the guest's
   bool flags_pending_ = false;  ///< and nobody has saved them
   bool ended_ = false;

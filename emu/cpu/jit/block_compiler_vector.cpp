@@ -69,6 +69,7 @@ void BlockCompiler::guard_vectors(const VectorForm& v) {
   const uint32_t needed = v.legacy ? kSseUsable : kAvxUsable;
   if ((vectors_.usable & needed) != 0) return;
   Guard& guard = guards_.emplace_back();
+  guard.floats = floats_;
   guard.from = a_.newLabel();
   guard.back = a_.newLabel();
   guard.index = index_;
@@ -88,6 +89,7 @@ void BlockCompiler::guard_side(const Guard& guard) {
   a_.call(address(around_.thunks.use_vectors));
   a_.test(x86::dword_ptr(kState, layout_.usable), static_cast<int32_t>(guard.usable));
   a_.jne(guard.back);
+  floats_ = guard.floats;
   store_dirty(guard.dirty);
   store_vectors(guard.vectors);
   rest_by_handlers(guard.index);

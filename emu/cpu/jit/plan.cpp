@@ -206,11 +206,18 @@ Plan survey(const Block& block, const FormTable& forms) {
   return plan;
 }
 
-HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses) {
+uint32_t registers_of(const Insn& insn, const Form& f) {
+  uint32_t mask = 0;
+  for_registers(insn, f, [&](unsigned g) { mask |= uint32_t{1} << g; });
+  return mask;
+}
+
+HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses, size_t places) {
   HostRegisters hosts;
   hosts.fill(kNoHost);
   std::array<uint16_t, 16> left = uses;
   for (const uint8_t host : kPool) {
+    if (places-- == 0) break;
     const auto most = std::max_element(left.begin(), left.end());
     if (*most == 0) break;
     hosts[static_cast<size_t>(most - left.begin())] = host;
@@ -220,7 +227,10 @@ HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses) {
 }
 
 void finish_plan(Plan& plan, const Block& block, const HostRegisters& shared) {
-  const HostRegisters own = assign_hosts(plan.uses);  // as many as there is room for
+  const auto needed = std::count_if(plan.uses.begin(), plan.uses.end(), [](uint16_t n) { return n != 0; });
+  plan.floating = static_cast<size_t>(needed) > kPool.size();
+  const HostRegisters own =
+      assign_hosts(plan.uses, plan.floating ? kPool.size() - kFloats : kPool.size());
   uint32_t free = 0;
   for (const uint8_t host : kPool) free |= uint32_t{1} << host;
   for (size_t g = 0; g < 16; ++g) {
@@ -237,17 +247,15 @@ void finish_plan(Plan& plan, const Block& block, const HostRegisters& shared) {
     plan.host[g] = host;
     free &= ~(uint32_t{1} << host);
   }
+  for (size_t i = 0; plan.floating && i < kFloats; ++i) {
+    plan.floats[i] = static_cast<uint8_t>(std::countr_zero(free));
+    free &= free - 1;
+  }
   for (size_t g = 0; g < 16; ++g) {
     const bool kept = plan.uses[g] == 0 && shared[g] != kNoHost && (free >> shared[g] & 1) != 0;
     if (kept) plan.host[g] = shared[g];
   }
 
-  for (uint32_t k = 0; k < block.count; ++k) {
-    if (!plan.native[k]) continue;
-    for_registers(block.insns[k], plan.form[k], [&](unsigned g) {
-      if (plan.host[g] == kNoHost) plan.native[k] = false;
-    });
-  }
   // Backwards: what a later instruction needs decides whether an earlier one is native.
   for (uint32_t k = block.count; k-- > 0;) {
     plan.dead[k] = flags_killed(plan, block, k + 1);

@@ -14,6 +14,8 @@ inline constexpr uint8_t kNoHost = 0xFF;
 /// Host register of each guest register, kNoHost for those that have none.
 using HostRegisters = std::array<uint8_t, 16>;
 
+inline constexpr size_t kFloats = 3;
+
 struct Plan {
   std::array<Form, kMaxBlockInsns> form;
   std::array<bool, kMaxBlockInsns> native{};
@@ -27,16 +29,23 @@ struct Plan {
   std::array<uint16_t, 16> uses{};
   uint16_t written = 0;
   HostRegisters host{};
+  /// Where a block that needs more guest registers than there are places has those without one of their
+  /// own, in turn; else none.
+  std::array<uint8_t, kFloats> floats{};
+  bool floating = false;
   /// Guest vector registers likewise, and the kinds of encoding that use them.
   uint16_t vectors = 0, vectors_written = 0;
   bool legacy_vectors = false, wide_vectors = false;
 };
 
+/// The guest registers that a native instruction needs in the host, as a mask; at most kFloats.
+uint32_t registers_of(const Insn& insn, const Form& f);
+
 /// What can be native, and which registers that takes.
 Plan survey(const Block& block, const FormTable& forms);
 
 /// Host registers for the guest registers that are used most.
-HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses);
+HostRegisters assign_hosts(const std::array<uint16_t, 16>& uses, size_t most = 16);
 
 /// Completes a plan: the block's guest registers stay where `shared` has them, and others take the place
 /// of those that the block does not need.
