@@ -11,7 +11,7 @@ function shown(ns) {
   return ns >= 1e9 ? sprintf("%.3g s", ns / 1e9) : ns >= 1e6 ? sprintf("%.3g ms", ns / 1e6) : ns >= 1e3 ? sprintf("%.3g µs", ns / 1e3) : sprintf("%.3g ns", ns)
 }
 END {
-  printf "Processor time per unit of work, medians of %d runs, %s, %s%s. A factor is how many times as long it takes there.\n\n", runs, date, machine, peers == "" ? "" : "; " peers
+  printf "Time per unit of work, medians of %d runs, %s, %s%s. A factor is how many times as long it takes there.\n\n", runs, date, machine, peers == "" ? "" : "; " peers
   line = "| work | here |"
   rule = "|---|---|"
   for (c = 1; c <= columns; ++c) { line = line " " title[c] " |"; rule = rule "---|" }

@@ -1,7 +1,6 @@
 // vitrine_native: runs the works of works.elf that need no machine on this processor, with the same bytes at the same
 // addresses, and prints the same lines.
 #include <elf.h>
-#include <sys/mman.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "emu/host/files.h"
+#include "emu/host/fixed_memory.h"
 #include "roms/bench/works.h"
 
 namespace {
@@ -61,10 +61,7 @@ class Image {
     constexpr uint64_t kPage = 4096;
     const uint64_t first = segment.p_vaddr & ~(kPage - 1);
     const uint64_t end = (segment.p_vaddr + segment.p_memsz + kPage - 1) & ~(kPage - 1);
-    void* const place = mmap(reinterpret_cast<void*>(first), end - first,
-                             PROT_READ | PROT_WRITE | PROT_EXEC,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (place == MAP_FAILED) throw std::runtime_error("its addresses are taken here");
+    vitrine::emu::host::take_fixed_memory(first, end - first);
     std::memcpy(reinterpret_cast<void*>(segment.p_vaddr), bytes_.data() + segment.p_offset,
                 segment.p_filesz);
   }

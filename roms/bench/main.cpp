@@ -39,7 +39,7 @@ extern "C" const bench::Work vitrine_works[] = {
     {"indirect_calls", 20'000,    bench::indirect_calls,  Needs::nothing},
     {"copy_apart",     30,        bench::copy_apart,      Needs::nothing},
     {"copy_near",      30,        bench::copy_near,       Needs::nothing},
-    {"rep_movsb",      20'000,    bench::rep_movsb,       Needs::nothing},
+    {"rep_movsb",      4'000,    bench::rep_movsb,       Needs::nothing},
     {"rep_stosq",      20'000,    bench::rep_stosq,       Needs::nothing},
     {"patched_call",   100'000,   bench::patched_call,    Needs::nothing},
     {"fresh_blocks",   50'000,    bench::fresh_blocks,    Needs::nothing},

@@ -50,7 +50,7 @@ enum class Needs : std::uint32_t { nothing, avx2, system, vmx, hypervisor };
 
 struct Work {
   char name[24];
-  std::uint64_t count;  // about a quarter of a second here
+  std::uint64_t count;  // well under a second here
   std::uint64_t (*run)(std::uint64_t count);
   Needs needs;
 };
